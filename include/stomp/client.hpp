@@ -1,0 +1,771 @@
+// The client's end of one connection.
+#ifndef STOMP_CLIENT_HPP
+#define STOMP_CLIENT_HPP
+
+#include <stomp/ack_mode.hpp>
+#include <stomp/config.hpp>
+#include <stomp/detail/connection.hpp>
+#include <stomp/detail/fields.hpp>
+#include <stomp/detail/session_table.hpp>
+#include <stomp/detail/table.hpp>
+#include <stomp/encode.hpp>
+#include <stomp/errc.hpp>
+#include <stomp/frame.hpp>
+#include <stomp/heart_beat.hpp>
+#include <stomp/limits.hpp>
+#include <stomp/parser.hpp>
+#include <stomp/version.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace stomp::inline v0 {
+
+struct client_options {
+    /// The virtual host: required for 1.1 and 1.2. RabbitMQ takes it literally, so "/" there, not a machine's name.
+    std::string host = {};
+    /// Left out of CONNECT when empty.
+    std::string login = {};
+    std::string passcode = {};
+    /// What is offered. Order and repeats do not matter.
+    std::vector<version> versions = {version::v1_0, version::v1_1, version::v1_2};
+    /// What is offered; off unless asked for. Values from 1 to 99 ms are raised to 100 ms.
+    stomp::heart_beat heart_beat = {};
+    /// More headers of CONNECT, in this order, after the library's.
+    std::vector<std::pair<std::string, std::string>> headers = {};
+    /// Whether restart() subscribes again.
+    bool resubscribe = true;
+    /// From construction to CONNECTED; zero: for ever.
+    milliseconds connect_timeout{30'000};
+    /// From a frame that asks for a receipt to `unconfirmed`; zero: only with the connection.
+    milliseconds receipt_timeout{0};
+    /// From disconnect() to giving up; zero: for ever.
+    milliseconds disconnect_timeout{5'000};
+    /// A silent peer is dead after max(tolerance x interval, interval + tolerance_floor).
+    milliseconds tolerance_floor{2'000};
+    double tolerance = 2.0;
+    stomp::limits limits = stomp::limits::client();
+    stomp::strictness strictness = stomp::strictness::standard;
+    encode_options encoding = {};
+};
+
+/// What poll_event() tells. Views in it are input views: valid until the next poll_event(), input_buffer(), receive() or
+/// restart(), or until the session is moved or destroyed.
+struct client_event {
+    enum kind_type : std::uint8_t {
+        connected,    ///< `frame` is CONNECTED
+        message,      ///< `frame` is MESSAGE, of a subscription held or not
+        receipt,      ///< `frame` is RECEIPT; `receipt_id` and, for an id of next_receipt_id(), `receipt_number`
+        unconfirmed,  ///< a receipt that was asked for will not come, because of `reason`: the frame may or may not
+                      ///< have arrived. `frame` is the ERROR where one named this receipt
+        error,        ///< `frame` is ERROR; the session is over
+        closed        ///< the last event, exactly once; `reason` is ok after a clean DISCONNECT
+    };
+
+    kind_type kind = closed;
+    frame_view frame = {};
+    errc reason = errc::ok;
+    std::uint64_t receipt_number = 0;  ///< 0: not one of next_receipt_id()
+    std::string_view receipt_id = {};
+    std::uint32_t epoch = 0;  ///< counts connections: 1 for the first, one more per restart()
+};
+
+/// A receipt id of the library's making, to be put into a frame: `send(d, b, {{"receipt", s.next_receipt_id()}})`.
+class receipt_id {
+public:
+    explicit receipt_id(std::uint64_t number) noexcept : number_(number) {
+        text_[0] = 'r';
+        size_ = static_cast<std::uint8_t>(detail::write_number(text_.data() + 1, number) - text_.data());
+    }
+
+    std::uint64_t number() const noexcept { return number_; }
+    operator std::string_view() const noexcept STOMP_LIFETIMEBOUND { return {text_.data(), size_}; }
+
+    /// The number in an id of this form, 0 for any other text.
+    static std::uint64_t number_of(std::string_view text) noexcept {
+        if (text.size() < 2 || text.size() > 20 || text[0] != 'r' || text[1] == '0') return 0;
+        std::uint64_t number = 0;
+        for (const char c : text.substr(1)) {
+            if (c < '0' || c > '9') return 0;
+            number = number * 10 + static_cast<std::uint64_t>(c - '0');
+        }
+        return number;
+    }
+
+private:
+    std::array<char, 22> text_{};
+    std::uint8_t size_ = 0;
+    std::uint64_t number_;
+};
+
+/// What is needed to acknowledge a message later: owns its text and knows its connection.
+class ack_handle {
+public:
+    ack_handle() = default;
+    explicit ack_handle(const client_event& event)
+        : message_id_(event.frame.get_or(header_names::message_id)),
+          subscription_(event.frame.get_or(header_names::subscription)), ack_(event.frame.get_or(header_names::ack)),
+          epoch_(event.kind == client_event::message ? event.epoch : 0) {}
+
+    std::uint32_t epoch() const noexcept { return epoch_; }
+
+private:
+    friend class client_session;
+
+    std::string message_id_;
+    std::string subscription_;
+    std::string ack_;
+    std::uint32_t epoch_ = 0;
+};
+
+/// One client's session: octets and time in, octets, events and one deadline out. Constructing it queues CONNECT.
+///
+/// The loop, in any order that suits: write output() and consume_output() it, read while wants_input(), call
+/// poll_event() until it is empty after each of these, call handle_timeout() at next_timeout(), and close the transport
+/// when finished(). Commands return `errc::ok`, or another errc and have had no effect. Any call is safe at any time.
+class client_session : public detail::connection {
+public:
+    client_session(client_options options, time_point now)
+        : connection(options.limits, settings_of(options), now), options_(std::move(options)) {
+        open();
+    }
+
+    client_session(client_session&&) = default;
+    client_session& operator=(client_session&&) = default;
+
+    // ---- what happened outside (see detail::connection for the rest) ----------------------------------------
+
+    /// Safe to call at any time; needed once next_timeout() is reached.
+    void handle_timeout(time_point now) {
+        common_timeouts(now);
+        if (lost_ != errc::ok || over_) return;
+        if (timers_.expired(detail::timers::handshake)) return lose(errc::connect_timeout);
+        if (timers_.expired(detail::timers::farewell)) return lose(errc::disconnect_timeout);
+        receipts_expired_ = timers_.now();
+    }
+
+    /// The moment at which to call handle_timeout(), if there is one. It may lie in the past: then call it now.
+    std::optional<time_point> next_timeout() const noexcept {
+        const std::optional<time_point> next = timers_.next();
+        if (over_ || lost_ != errc::ok) return next;
+        const time_point receipt = receipt_deadline();
+        const bool told = receipt <= receipts_expired_ && !unarmed_first();
+        if (told || receipt == (time_point::max)()) return next;
+        return next ? (std::min)(*next, receipt) : receipt;
+    }
+
+    void consume_output(std::size_t n, time_point now) {
+        connection::consume_output(n, now);
+        send_recorded_subscriptions();
+    }
+
+    // ---- what the application wants -------------------------------------------------------------------------
+
+    /// SEND. Put `receipt`, `transaction`, `content-type` and your own headers into `extra`. Returns not_connected,
+    /// output_full, frame_too_large, reserved_header (destination in extra), unknown_transaction, duplicate_receipt,
+    /// limit_receipts, or what encode() returns. Spec: STOMP 1.2 "SEND".
+    [[nodiscard]] errc send(std::string_view destination, std::string_view body, header_list extra = {}) {
+        return submit(command::send, one{{{header_names::destination, destination}}}, extra, body);
+    }
+
+    /// SUBSCRIBE. Before CONNECTED and while closed it is recorded, and sent right after CONNECTED. Returns
+    /// duplicate_subscription, limit_subscriptions, reserved_header (id, destination or ack in extra), and as send().
+    /// Spec: STOMP 1.2 "SUBSCRIBE".
+    [[nodiscard]] errc subscribe(std::string_view id, std::string_view destination, ack_mode mode = ack_mode::automatic,
+                                 header_list extra = {}) {
+        return submit(command::subscribe,
+                      std::array<header, 3>{{{header_names::id, id},
+                                             {header_names::destination, destination},
+                                             {header_names::ack, to_string(mode)}}},
+                      extra);
+    }
+
+    /// UNSUBSCRIBE. Messages on their way may still arrive. While not connected it takes the record back; a receipt
+    /// cannot be asked for then (not_connected). Returns unknown_subscription, and as send(). Acknowledge first: what is
+    /// not settled now may be delivered to others. Spec: STOMP 1.2 "UNSUBSCRIBE".
+    [[nodiscard]] errc unsubscribe(std::string_view id, header_list extra = {}) {
+        return submit(command::unsubscribe, one{{{header_names::id, id}}}, extra);
+    }
+
+    /// ACK of a `message` event, in the form that the version asks for. Returns nothing_to_ack (not a message, or of an
+    /// automatic subscription), stale_ack (of an earlier connection), and as send(). Spec: STOMP 1.2 "ACK".
+    [[nodiscard]] errc ack(const client_event& event, header_list extra = {}) {
+        return settle(command::ack, event, extra);
+    }
+    [[nodiscard]] errc ack(const ack_handle& handle, header_list extra = {}) {
+        return settle(command::ack, handle, extra);
+    }
+    /// NACK: as ack(); unknown_command in 1.0, which has none. Brokers take headers such as RabbitMQ's `requeue`. Spec:
+    /// STOMP 1.2 "NACK".
+    [[nodiscard]] errc nack(const client_event& event, header_list extra = {}) {
+        return settle(command::nack, event, extra);
+    }
+    [[nodiscard]] errc nack(const ack_handle& handle, header_list extra = {}) {
+        return settle(command::nack, handle, extra);
+    }
+
+    /// BEGIN, COMMIT, ABORT. Put `{"transaction", id}` into the extra headers of send(), ack() and nack() to take part.
+    /// Returns duplicate_transaction, limit_transactions, unknown_transaction, and as send(). Spec: STOMP 1.2 "BEGIN".
+    [[nodiscard]] errc begin(std::string_view transaction, header_list extra = {}) {
+        return submit(command::begin, one{{{header_names::transaction, transaction}}}, extra);
+    }
+    [[nodiscard]] errc commit(std::string_view transaction, header_list extra = {}) {
+        return submit(command::commit, one{{{header_names::transaction, transaction}}}, extra);
+    }
+    [[nodiscard]] errc abort(std::string_view transaction, header_list extra = {}) {
+        return submit(command::abort, one{{{header_names::transaction, transaction}}}, extra);
+    }
+
+    /// Any client frame but CONNECT and STOMP (already_connected), commands of your own included (with a verb), checked
+    /// like the rest: missing_header, wrong_direction, bad_ack_mode, and what the command's own function returns.
+    [[nodiscard]] errc send_frame(const frame_view& frame) { return submit(frame); }
+
+    /// DISCONNECT with a receipt; `closed` follows its RECEIPT, its end of stream or disconnect_timeout. Commands are
+    /// refused from now on. Returns not_connected, output_full. Spec: STOMP 1.2 "DISCONNECT".
+    [[nodiscard]] errc disconnect() {
+        if (state_ != client_state::connected) return errc::not_connected;
+        const receipt_id id = next_receipt_id();
+        return submit(command::disconnect, one{{{header_names::receipt, id}}}, {});
+    }
+
+    /// A receipt id that this session has not used before.
+    [[nodiscard]] receipt_id next_receipt_id() noexcept { return receipt_id(++receipt_number_); }
+
+    // ---- what the caller must do next -----------------------------------------------------------------------
+
+    /// The next event; nothing when more input or time is needed. `closed` is the last one of a connection.
+    [[nodiscard]] std::optional<client_event> poll_event() {
+        while (true) {
+            if (over_) return poll_farewell();
+            switch (next_frame()) {
+                case parse_status::frame:
+                    if (auto event = handle(parser_.frame())) return event;
+                    break;
+                case parse_status::error: fail(parser_.error()); break;
+                case parse_status::need_more:
+                    if (auto event = poll_expired_receipt()) return event;
+                    if (lost_ == errc::ok) return std::nullopt;
+                    close(reason_of_loss());
+                    break;
+            }
+        }
+    }
+
+    // ---- after `closed` -------------------------------------------------------------------------------------
+
+    /// The same session on a new transport: a new epoch. Events not polled yet come first (neither input nor output until
+    /// they are polled); unsent output is discarded, its receipts are `unconfirmed`; CONNECT is queued again, and on
+    /// CONNECTED every live subscription is sent before anything else. On a session that is not over it counts as
+    /// transport_closed() first. Invalidates all views.
+    void restart(time_point now) {
+        transport_closed(now);
+        out_.clear();
+        restarting_ = true;
+        if (closed_told_) reopen();
+    }
+    void restart(client_options options, time_point now) {
+        options_ = std::move(options);
+        restart(now);
+    }
+
+    // ---- getters --------------------------------------------------------------------------------------------
+
+    client_state state() const noexcept { return state_; }
+    /// The `server` and `session` headers of CONNECTED; empty where it had none. Valid until restart(), move or
+    /// destruction.
+    std::string_view server_name() const noexcept STOMP_LIFETIMEBOUND { return server_name_; }
+    std::string_view session_id() const noexcept STOMP_LIFETIMEBOUND { return session_id_; }
+    /// Receipts asked for and not yet answered.
+    std::size_t pending_receipts() const noexcept { return receipts_.size(); }
+    /// Counts connections, from 1.
+    std::uint32_t epoch() const noexcept { return epoch_; }
+
+private:
+    using one = std::array<header, 1>;
+    struct subscription {
+        stomp::frame request;  // SUBSCRIBE, without its receipt
+        std::string receipt;   // asked for, but SUBSCRIBE is not sent yet
+        ack_mode mode = ack_mode::automatic;
+        bool sent = false;  // on this connection
+    };
+    using subscription_table = detail::table<subscription>;
+    struct pending_receipt {
+        time_point deadline{};
+        subscription_table::index subscription = subscription_table::none;  // whose SUBSCRIBE asked for it
+        std::uint32_t generation = 0;
+    };
+    using receipt_table = detail::table<pending_receipt>;
+    struct nothing {};
+    using transaction_table = detail::table<nothing>;
+
+    static settings settings_of(const client_options& o) {
+        return {o.strictness,    o.encoding,        milliseconds(0), milliseconds(0),
+                milliseconds(0), o.tolerance_floor, o.tolerance};
+    }
+
+    // ---- connecting and closing -----------------------------------------------------------------------------
+
+    void open() {
+        ++epoch_;
+        state_ = client_state::connecting;
+        offer_ = options_.heart_beat;
+        for (milliseconds* ms : {&offer_.can_send, &offer_.wants}) {
+            if (ms->count() != 0) *ms = (std::max)(*ms, milliseconds(100));
+        }
+        if (const errc e = queue_connect(); e != errc::ok) return close(e);
+        timers_.start_now(detail::timers::handshake, options_.connect_timeout);
+        input_changed();
+    }
+
+    void reopen() {
+        renew(options_.limits, settings_of(options_));
+        restarting_ = closed_told_ = false;
+        session_id_.clear();
+        server_name_.clear();
+        receipts_expired_ = {};
+        unarmed_ = named_by_error_ = farewell_ = receipt_table::none;
+        transactions_.clear();
+        if (!options_.resubscribe) subscriptions_.clear();
+        for (auto i = subscriptions_.first(); i != subscription_table::none; i = subscriptions_.next(i)) {
+            subscriptions_[i].sent = false;
+        }
+        resend_ = subscription_table::none;
+        open();
+    }
+
+    bool offers(version v) const noexcept {
+        return std::find(options_.versions.begin(), options_.versions.end(), v) != options_.versions.end();
+    }
+
+    errc queue_connect() {
+        std::array<char, 16> accept;  // "1.0,1.1,1.2"
+        std::size_t length = 0;
+        std::optional<version> highest;
+        for (const version v : all_versions) {
+            if (!offers(v)) continue;
+            if (highest) accept[length++] = ',';
+            length += to_string(v).copy(accept.data() + length, accept.size() - length);
+            highest = v;
+        }
+        if (!highest) return errc::no_common_version;
+        scratch_.clear();
+        if (*highest != version::v1_0) {
+            if (options_.host.empty()) return errc::missing_header;
+            scratch_.push_back({header_names::accept_version, {accept.data(), length}});
+        }
+        const auto add = [this](std::string_view name, std::string_view value) {
+            if (!value.empty()) scratch_.push_back({name, value});
+        };
+        add(header_names::host, options_.host);
+        add(header_names::login, options_.login);
+        add(header_names::passcode, options_.passcode);
+        detail::heart_beat_text beat(offer_);
+        if (offer_ != heart_beat{}) add(header_names::heart_beat, beat.view());
+        for (const auto& [name, value] : options_.headers) scratch_.push_back({name, value});
+        return queue({command::connect, {}, scratch_, {}}, *highest, options_.limits.max_output);
+    }
+
+    void close(errc reason) {
+        state_ = client_state::closed;
+        reason_ = reason;
+        finished_ = true;
+        end();
+        // Subscriptions that were never sent: their receipts end here like all others.
+        for (auto i = subscriptions_.first(); i != subscription_table::none; i = subscriptions_.next(i)) {
+            subscription& s = subscriptions_[i];
+            if (!s.receipt.empty() && receipts_.find(s.receipt) == receipt_table::none) receipts_.insert(s.receipt);
+            s.receipt.clear();
+        }
+    }
+
+    /// The server broke the protocol: nothing more is said to it (E-11).
+    void fail(errc reason) {
+        muted_ = true;
+        close(reason);
+    }
+
+    errc reason_of_loss() noexcept {
+        if (lost_ != errc::connection_lost) return lost_;
+        if (parser_.finish() != errc::ok) return errc::unexpected_eof;
+        // DISCONNECT without a receipt is answered by the end of the stream.
+        const bool answered = state_ == client_state::disconnecting && farewell_ == receipt_table::none;
+        return answered ? errc::ok : errc::connection_lost;
+    }
+
+    std::optional<client_event> poll_farewell() {
+        client_event event;
+        event.epoch = epoch_;
+        if (!receipts_.empty()) {
+            const auto i = receipts_.first();
+            const bool named = i == named_by_error_;
+            event.reason = named ? errc::server_error : errc::connection_lost;
+            if (named) event.frame = parser_.frame();
+            if (named) named_by_error_ = receipt_table::none;
+            if (reason_ != errc::ok && reason_ != errc::server_error && reason_ != errc::connect_rejected) {
+                event.reason = reason_;
+            }
+            take_receipt(i, client_event::unconfirmed, event);
+            return event;
+        }
+        if (closed_told_) return std::nullopt;
+        closed_told_ = true;
+        event.kind = client_event::closed;
+        event.reason = reason_;
+        if (restarting_) reopen();
+        return event;
+    }
+
+    // ---- frames from the server -----------------------------------------------------------------------------
+
+    std::optional<client_event> handle(const frame_view& f) {
+        const detail::cell cell = detail::look_up(state_, f.command);
+        switch (cell.what) {
+            case detail::action::welcome: return welcome(f);
+            case detail::action::deliver: return deliver(f);
+            case detail::action::resolve: return resolve(f);
+            case detail::action::fail: return fail(f, cell.reason);
+            default: fail(cell.reason); return std::nullopt;
+        }
+    }
+
+    client_event event_of(client_event::kind_type kind, const frame_view& f) const noexcept {
+        client_event event;
+        event.kind = kind;
+        event.frame = f;
+        event.epoch = epoch_;
+        return event;
+    }
+
+    std::optional<client_event> welcome(const frame_view& f) {
+        const auto text = f.get(header_names::version);
+        const auto chosen = text ? parse_version(*text) : version::v1_0;
+        if (!chosen || !offers(*chosen)) return fail(errc::version_not_offered), std::nullopt;
+        if (*chosen == version::v1_0) {
+            parser_.trim_values();
+        } else {
+            const auto theirs = parse_heart_beat(f.get_or(header_names::heart_beat, "0,0"));
+            if (!theirs) return fail(errc::bad_heart_beat), std::nullopt;
+            intervals_ = negotiate(offer_, *theirs);
+        }
+        version_ = *chosen;
+        parser_.set_version(*chosen);
+        state_ = client_state::connected;
+        timers_.stop(detail::timers::handshake);
+        start_heart_beats(intervals_.client_to_server, intervals_.server_to_client);
+        session_id_ = f.get_or(header_names::session);
+        server_name_ = f.get_or(header_names::server);
+        resend_ = subscriptions_.first();
+        send_recorded_subscriptions();
+        return event_of(client_event::connected, f);
+    }
+
+    std::optional<client_event> deliver(const frame_view& f) {
+        if (!detail::missing_header(f, *version_).empty()) return fail(errc::missing_header), std::nullopt;
+        if (*version_ == version::v1_2 && !f.get(header_names::ack)) {
+            const auto i = subscriptions_.find(f.get_or(header_names::subscription));
+            const bool needs_ack = i != subscription_table::none && subscriptions_[i].mode != ack_mode::automatic;
+            if (needs_ack) return fail(errc::missing_header), std::nullopt;
+        }
+        return event_of(client_event::message, f);
+    }
+
+    std::optional<client_event> resolve(const frame_view& f) {
+        const auto id = f.get(header_names::receipt_id);
+        if (!id) return fail(errc::missing_header), std::nullopt;
+        client_event event = event_of(client_event::receipt, f);
+        event.receipt_id = *id;
+        const auto i = receipts_.find(*id);
+        if (i == receipt_table::none) return event;  // nobody waits for it: told, and not fatal
+        const bool last = i == farewell_;
+        take_receipt(i, client_event::receipt, event);
+        if (last) close(errc::ok);
+        return event;
+    }
+
+    std::optional<client_event> fail(const frame_view& f, errc reason) {
+        if (const auto id = f.get(header_names::receipt_id)) {
+            named_by_error_ = receipts_.find(*id);
+            if (named_by_error_ != receipt_table::none) {
+                // A subscription that was refused is not asked for again after a restart.
+                const pending_receipt& r = receipts_[named_by_error_];
+                if (subscriptions_.contains(r.subscription, r.generation)) forget(r.subscription);
+            }
+        }
+        client_event event = event_of(client_event::error, f);
+        event.reason = reason;
+        fail(reason);
+        return event;
+    }
+
+    // ---- frames to the server -------------------------------------------------------------------------------
+
+    template <std::size_t N>
+    errc submit(command c, const std::array<header, N>& own, header_list extra, std::string_view body = {}) {
+        scratch_.assign(own.begin(), own.end());
+        for (const header& h : extra) {
+            for (const header& o : own) {
+                if (h.name == o.name) return errc::reserved_header;
+            }
+            scratch_.push_back(h);
+        }
+        return submit({c, {}, scratch_, body});
+    }
+
+    /// Every command ends up here: checks, then writes, then takes note.
+    errc submit(const frame_view& f) {
+        if (f.command == command::connect || f.command == command::stomp) return errc::already_connected;
+        if (is_server_command(f.command)) return errc::wrong_direction;
+        const bool recordable = f.command == command::subscribe || f.command == command::unsubscribe;
+        const bool open = state_ == client_state::connected;
+        if (!open && (!recordable || state_ == client_state::disconnecting)) return errc::not_connected;
+
+        const version v = open ? *version_ : version::v1_2;
+        if (since(f.command) > v) return errc::unknown_command;
+        if (!detail::missing_header(f, v).empty()) return errc::missing_header;
+        const detail::fields has(f.headers);
+        if (has.receipt) {
+            if (receipts_.find(*has.receipt) != receipt_table::none) return errc::duplicate_receipt;
+            const bool full = receipts_.size() >= options_.limits.max_receipts;
+            if (full && f.command != command::disconnect) return errc::limit_receipts;
+        }
+
+        auto transaction = transaction_table::none;
+        switch (f.command) {
+            case command::subscribe: return submit_subscribe(f, has);
+            case command::unsubscribe: return submit_unsubscribe(f, has);
+            case command::begin:
+                if (transactions_.find(*has.transaction) != transaction_table::none) return errc::duplicate_transaction;
+                if (transactions_.size() >= options_.limits.max_transactions) return errc::limit_transactions;
+                break;
+            case command::send:
+            case command::ack:
+            case command::nack:
+            case command::commit:
+            case command::abort:
+                if (!has.transaction) break;
+                transaction = transactions_.find(*has.transaction);
+                if (transaction == transaction_table::none) return errc::unknown_transaction;
+                break;
+            default: break;
+        }
+
+        if (const errc e = queue_frame(f, v); e != errc::ok) return e;
+        if (has.receipt) expect_receipt(*has.receipt);
+        if (f.command == command::begin) transactions_.insert(*has.transaction);
+        if (f.command == command::commit || f.command == command::abort) transactions_.erase(transaction);
+        if (f.command == command::disconnect) {
+            state_ = client_state::disconnecting;
+            if (has.receipt) farewell_ = receipts_.find(*has.receipt);
+            timers_.start(detail::timers::farewell, options_.disconnect_timeout);
+        }
+        return errc::ok;
+    }
+
+    errc queue_frame(const frame_view& f, version v) {
+        if (resend_ != subscription_table::none) return errc::output_full;  // subscriptions first
+        return queue(f, v, options_.limits.max_output);
+    }
+
+    errc submit_subscribe(const frame_view& f, const detail::fields& has) {
+        if (!has.id) return errc::missing_header;  // in 1.0, too: it is what messages are told apart by
+        const auto mode = parse_ack_mode(has.ack.value_or(to_string(ack_mode::automatic)));
+        if (!mode) return errc::bad_ack_mode;
+        if (subscriptions_.find(*has.id) != subscription_table::none) return errc::duplicate_subscription;
+        if (subscriptions_.size() >= options_.limits.max_subscriptions) return errc::limit_subscriptions;
+        const bool open = state_ == client_state::connected;
+        if (open) {
+            if (const errc e = queue_frame(f, *version_); e != errc::ok) return e;
+        } else if (const errc e = check_recordable(f, has); e != errc::ok) {
+            return e;
+        }
+        // Recorded without its receipt: a receipt is asked for once.
+        std::vector<header> kept;
+        for (const header& h : f.headers) {
+            if (h.name != header_names::receipt) kept.push_back(h);
+        }
+        const auto i = subscriptions_.insert(*has.id);
+        subscription& s = subscriptions_[i];
+        s.request = stomp::frame(frame_view{command::subscribe, {}, kept, {}});
+        s.mode = *mode;
+        s.sent = open;
+        if (has.receipt && open) expect_receipt(*has.receipt, i);
+        if (has.receipt && !open) s.receipt = *has.receipt;
+        return errc::ok;
+    }
+
+    /// What is recorded must be writable whichever version is negotiated.
+    errc check_recordable(const frame_view& f, const detail::fields& has) const {
+        for (const version v : options_.versions) {
+            std::size_t size = 0;
+            if (const errc e = detail::measure(f, v, options_.encoding, size); e != errc::ok) return e;
+            if (size > options_.limits.max_output) return errc::frame_too_large;
+        }
+        if (!has.receipt) return errc::ok;
+        std::size_t waiting = receipts_.size();
+        for (auto i = subscriptions_.first(); i != subscription_table::none; i = subscriptions_.next(i)) {
+            if (subscriptions_[i].receipt == *has.receipt) return errc::duplicate_receipt;
+            if (!subscriptions_[i].receipt.empty()) ++waiting;
+        }
+        return waiting < options_.limits.max_receipts ? errc::ok : errc::limit_receipts;
+    }
+
+    errc submit_unsubscribe(const frame_view& f, const detail::fields& has) {
+        if (!has.id) return errc::missing_header;
+        const auto i = subscriptions_.find(*has.id);
+        if (i == subscription_table::none) return errc::unknown_subscription;
+        if (subscriptions_[i].sent) {
+            if (state_ != client_state::connected) {
+                if (has.receipt) return errc::not_connected;
+            } else if (const errc e = queue_frame(f, *version_); e != errc::ok) {
+                return e;
+            }
+        } else if (has.receipt || !subscriptions_[i].receipt.empty()) {
+            return errc::not_connected;  // a receipt that could end in nothing
+        }
+        if (has.receipt) expect_receipt(*has.receipt);
+        forget(i);
+        return errc::ok;
+    }
+
+    void forget(subscription_table::index i) {
+        if (resend_ == i) resend_ = subscriptions_.next(i);
+        subscriptions_.erase(i);
+    }
+
+    void send_recorded_subscriptions() {
+        for (; resend_ != subscription_table::none; resend_ = subscriptions_.next(resend_)) {
+            subscription& s = subscriptions_[resend_];
+            if (s.sent || state_ != client_state::connected) continue;
+            const frame_view request = s.request.view();
+            scratch_.assign(request.headers.begin(), request.headers.end());
+            if (!s.receipt.empty()) scratch_.push_back({header_names::receipt, s.receipt});
+            const errc e =
+                queue({command::subscribe, {}, scratch_, {}}, *version_, options_.limits.max_output);
+            if (e == errc::output_full) return;  // goes on in consume_output()
+            if (e != errc::ok) continue;         // new options made it unwritable: stays recorded, and closed tells
+            s.sent = true;
+            if (!s.receipt.empty()) expect_receipt(s.receipt, resend_);
+            s.receipt.clear();
+        }
+    }
+
+    errc settle(command c, const client_event& event, header_list extra) {
+        if (event.kind != client_event::message) return errc::nothing_to_ack;
+        return settle(c, event.epoch, event.frame.get_or(header_names::message_id),
+                      event.frame.get_or(header_names::subscription), event.frame.get_or(header_names::ack), extra);
+    }
+
+    errc settle(command c, const ack_handle& h, header_list extra) {
+        return settle(c, h.epoch_, h.message_id_, h.subscription_, h.ack_, extra);
+    }
+
+    errc settle(command c, std::uint32_t epoch, std::string_view message_id, std::string_view subscription_id,
+                std::string_view ack, header_list extra) {
+        if (epoch == 0) return errc::nothing_to_ack;
+        if (epoch != epoch_) return errc::stale_ack;
+        if (state_ != client_state::connected) return errc::not_connected;
+        const auto i = subscriptions_.find(subscription_id);
+        if (i != subscription_table::none && subscriptions_[i].mode == ack_mode::automatic) return errc::nothing_to_ack;
+        switch (*version_) {
+            case version::v1_0:
+                if (message_id.empty()) return errc::nothing_to_ack;
+                return submit(c, one{{{header_names::message_id, message_id}}}, extra);
+            case version::v1_1:
+                if (message_id.empty() || subscription_id.empty()) return errc::nothing_to_ack;
+                return submit(c,
+                              std::array<header, 2>{{{header_names::subscription, subscription_id},
+                                                     {header_names::message_id, message_id}}},
+                              extra);
+            case version::v1_2: break;
+        }
+        if (ack.empty()) return errc::nothing_to_ack;
+        return submit(c, one{{{header_names::id, ack}}}, extra);
+    }
+
+    // ---- receipts: first in, first out, one duration --------------------------------------------------------
+
+    void expect_receipt(std::string_view id, subscription_table::index of = subscription_table::none) {
+        arm_receipts();
+        const auto i = receipts_.insert(id);
+        pending_receipt& r = receipts_[i];
+        r.subscription = of;
+        if (of != subscription_table::none) r.generation = subscriptions_.generation(of);
+        if (unarmed_ == receipt_table::none) unarmed_ = i;
+        timers_.mark();
+    }
+
+    /// Gives those their deadline that were asked for before the last told time.
+    void arm_receipts() noexcept {
+        if (timers_.marked()) return;
+        for (; unarmed_ != receipt_table::none; unarmed_ = receipts_.next(unarmed_)) {
+            receipts_[unarmed_].deadline = detail::timers::later(timers_.first_told(), options_.receipt_timeout);
+        }
+    }
+
+    /// Whether the oldest receipt still waits to be told the time.
+    bool unarmed_first() const noexcept {
+        return timers_.marked() && unarmed_ != receipt_table::none && unarmed_ == receipts_.first();
+    }
+
+    /// That of the oldest receipt; time_point::max() where there is none.
+    time_point receipt_deadline() const noexcept {
+        const auto oldest = receipts_.first();
+        if (oldest == receipt_table::none || options_.receipt_timeout.count() <= 0) return (time_point::max)();
+        if (oldest != unarmed_) return receipts_[oldest].deadline;
+        if (timers_.marked()) return timers_.now();  // due at once, so that handle_timeout() starts it
+        return detail::timers::later(timers_.first_told(), options_.receipt_timeout);
+    }
+
+    void take_receipt(receipt_table::index i, client_event::kind_type kind, client_event& event) {
+        receipt_text_ = receipts_.key(i);
+        event.kind = kind;
+        event.receipt_id = receipt_text_;
+        event.receipt_number = receipt_id::number_of(receipt_text_);
+        if (unarmed_ == i) unarmed_ = receipts_.next(i);
+        receipts_.erase(i);
+    }
+
+    std::optional<client_event> poll_expired_receipt() {
+        const auto oldest = receipts_.first();
+        if (oldest == receipt_table::none || oldest == farewell_) return std::nullopt;
+        if (unarmed_first() || receipt_deadline() > receipts_expired_) return std::nullopt;
+        client_event event;
+        event.reason = errc::receipt_timeout;
+        event.epoch = epoch_;
+        take_receipt(oldest, client_event::unconfirmed, event);
+        return event;
+    }
+
+    client_options options_;
+    heart_beat offer_;
+    client_state state_ = client_state::connecting;
+    errc reason_ = errc::ok;
+    std::uint32_t epoch_ = 0;
+    std::uint64_t receipt_number_ = 0;
+    subscription_table subscriptions_;
+    subscription_table::index resend_ = subscription_table::none;  // the next one to be sent after CONNECTED
+    transaction_table transactions_;
+    receipt_table receipts_;
+    receipt_table::index unarmed_ = receipt_table::none;         // the first without a deadline
+    receipt_table::index named_by_error_ = receipt_table::none;  // the one that ERROR was about
+    receipt_table::index farewell_ = receipt_table::none;        // that of DISCONNECT
+    time_point receipts_expired_{};
+    std::string receipt_text_;
+    std::string session_id_;
+    std::string server_name_;
+    std::vector<header> scratch_;
+    bool closed_told_ = false;
+    bool restarting_ = false;
+};
+
+}  // namespace stomp::inline v0
+
+#endif

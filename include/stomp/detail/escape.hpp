@@ -1,0 +1,77 @@
+// Escapes in header names and values: what each version knows, decoding in place, encoding.
+#ifndef STOMP_DETAIL_ESCAPE_HPP
+#define STOMP_DETAIL_ESCAPE_HPP
+
+#include <stomp/command.hpp>
+#include <stomp/config.hpp>
+#include <stomp/errc.hpp>
+#include <stomp/version.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace stomp::inline v0::detail {
+
+/// The escapes of a frame's header text.
+enum class escaping : std::uint8_t {
+    none,    ///< 1.0, CONNECT, STOMP, CONNECTED: a backslash is an octet like any other
+    v1_1,    ///< \n \c \\ and no other
+    v1_2,    ///< those and \r
+    unknown  ///< for reading only, no version negotiated: those of 1.2 are decoded, others kept as they are
+};
+
+/// For writing. Spec: STOMP 1.2 "Value Encoding".
+constexpr escaping escaping_of(command c, version v) noexcept {
+    if (is_handshake(c) || v == version::v1_0) return escaping::none;
+    return v == version::v1_1 ? escaping::v1_1 : escaping::v1_2;
+}
+
+/// For reading: before a version is negotiated a peer may use any.
+constexpr escaping escaping_of(command c, std::optional<version> v) noexcept {
+    if (v) return escaping_of(c, *v);
+    return is_handshake(c) ? escaping::none : escaping::unknown;
+}
+
+/// The octet that a letter after a backslash stands for; nothing if these rules do not define it.
+constexpr std::optional<char> unescaped(escaping rules, char letter) noexcept {
+    switch (letter) {
+        case 'n': return '\n';
+        case 'c': return ':';
+        case '\\': return '\\';
+        case 'r':
+            if (rules == escaping::v1_1) return std::nullopt;
+            return '\r';
+        default: return std::nullopt;
+    }
+}
+
+/// Decodes text in place and returns its new size: decoded text is never longer. An escape that these rules do not
+/// define is kept, so the caller looks for those first where they are an error.
+constexpr std::size_t unescape(char* text, std::size_t size, escaping rules) noexcept {
+    char* to = text;
+    for (const char *from = text, *const end = text + size; from != end;) {
+        const char octet = *from++;
+        const auto decoded = octet == '\\' && from != end ? unescaped(rules, *from) : std::nullopt;
+        *to++ = decoded ? *decoded : octet;
+        if (decoded) ++from;
+    }
+    return static_cast<std::size_t>(to - text);
+}
+
+/// The letter that stands for an octet after a backslash; NUL if the octet is written as it is.
+constexpr char escape_letter(escaping rules, char octet) noexcept {
+    if (rules == escaping::none) return '\0';
+    switch (octet) {
+        case '\n': return 'n';
+        case ':': return 'c';
+        case '\\': return '\\';
+        case '\r': return 'r';
+        default: return '\0';
+    }
+}
+
+}  // namespace stomp::inline v0::detail
+
+#endif

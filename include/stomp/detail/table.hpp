@@ -1,0 +1,147 @@
+// A flat hash table from strings to slots. Slots are reused, counted by generation, and linked in order of
+// insertion.
+#ifndef STOMP_DETAIL_TABLE_HPP
+#define STOMP_DETAIL_TABLE_HPP
+
+#include <stomp/config.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace stomp::inline v0::detail {
+
+/// Finding, inserting and erasing take constant time; walking from first() along next() is in order of insertion.
+/// An index is valid until it is erased; index and generation together never name another entry.
+template <class T>
+class table {
+public:
+    using index = std::uint32_t;
+    static constexpr index none = UINT32_MAX;
+
+    std::size_t size() const noexcept { return size_; }
+    bool empty() const noexcept { return size_ == 0; }
+
+    index find(std::string_view key) const noexcept {
+        if (buckets_.empty()) return none;
+        const std::uint32_t h = hash(key);
+        for (std::size_t b = h & mask();; b = (b + 1) & mask()) {
+            const index i = buckets_[b];
+            if (i == none) return none;
+            if (slots_[i].hash == h && slots_[i].key == key) return i;
+        }
+    }
+
+    /// The key must not be in the table.
+    index insert(std::string_view key) {
+        if ((size_ + 1) * 2 > buckets_.size()) rehash();
+        index i = free_;
+        if (i == none) {
+            i = static_cast<index>(slots_.size());
+            slots_.emplace_back();
+        } else {
+            free_ = slots_[i].next;
+        }
+        slot& s = slots_[i];
+        s.key = key;
+        s.hash = hash(key);
+        ++s.generation;
+        s.used = true;
+        s.previous = last_;
+        s.next = none;
+        (last_ == none ? first_ : slots_[last_].next) = i;
+        last_ = i;
+        std::size_t b = s.hash & mask();
+        while (buckets_[b] != none) b = (b + 1) & mask();
+        buckets_[b] = i;
+        ++size_;
+        return i;
+    }
+
+    void erase(index i) noexcept {
+        slot& s = slots_[i];
+        std::size_t hole = s.hash & mask();
+        while (buckets_[hole] != i) hole = (hole + 1) & mask();
+        // Close the gap: an entry behind the hole moves into it if its own probe would pass the hole.
+        for (std::size_t b = (hole + 1) & mask(); buckets_[b] != none; b = (b + 1) & mask()) {
+            const std::size_t home = slots_[buckets_[b]].hash & mask();
+            if (((b - home) & mask()) >= ((b - hole) & mask())) {
+                buckets_[hole] = buckets_[b];
+                hole = b;
+            }
+        }
+        buckets_[hole] = none;
+        (s.previous == none ? first_ : slots_[s.previous].next) = s.next;
+        (s.next == none ? last_ : slots_[s.next].previous) = s.previous;
+        if (s.key.capacity() > kept_key) s.key = std::string();
+        s.value = T{};
+        s.used = false;
+        s.next = free_;
+        free_ = i;
+        --size_;
+    }
+
+    void clear() noexcept {
+        while (first_ != none) erase(first_);
+    }
+
+    T& operator[](index i) noexcept { return slots_[i].value; }
+    const T& operator[](index i) const noexcept { return slots_[i].value; }
+    std::string_view key(index i) const noexcept { return slots_[i].key; }
+    std::uint32_t generation(index i) const noexcept { return slots_[i].generation; }
+    bool contains(index i, std::uint32_t generation) const noexcept {
+        return i < slots_.size() && slots_[i].used && slots_[i].generation == generation;
+    }
+
+    index first() const noexcept { return first_; }
+    index next(index i) const noexcept { return slots_[i].next; }
+
+    /// What one entry costs, its key's text not counted.
+    static constexpr std::size_t entry_size() noexcept { return sizeof(slot) + 4 * sizeof(index); }
+
+private:
+    static constexpr std::size_t kept_key = 64;  // a longer key's memory is not kept for the next entry
+
+    struct slot {
+        std::string key;
+        T value{};
+        std::uint32_t hash = 0;
+        std::uint32_t generation = 0;
+        index previous = none;
+        index next = none;
+        bool used = false;
+    };
+
+    // FNV-1a, folded. Keys come from one peer and their number is bounded by limits, so a peer that makes them
+    // collide slows nobody but itself, and not by much.
+    static std::uint32_t hash(std::string_view key) noexcept {
+        std::uint64_t h = 14695981039346656037U;
+        for (const char c : key) h = (h ^ static_cast<unsigned char>(c)) * 1099511628211U;
+        return static_cast<std::uint32_t>(h ^ (h >> 32));
+    }
+
+    std::size_t mask() const noexcept { return buckets_.size() - 1; }
+
+    void rehash() {
+        std::vector<index> bigger(buckets_.empty() ? 8 : buckets_.size() * 2, none);
+        buckets_.swap(bigger);
+        for (index i = first_; i != none; i = slots_[i].next) {
+            std::size_t b = slots_[i].hash & mask();
+            while (buckets_[b] != none) b = (b + 1) & mask();
+            buckets_[b] = i;
+        }
+    }
+
+    std::vector<slot> slots_;
+    std::vector<index> buckets_;
+    index first_ = none;
+    index last_ = none;
+    index free_ = none;
+    std::size_t size_ = 0;
+};
+
+}  // namespace stomp::inline v0::detail
+
+#endif
