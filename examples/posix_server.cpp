@@ -33,17 +33,12 @@ namespace {
 
 constexpr std::size_t max_clients = 500;  // stay below the number of files that a process may open
 
-struct subscription {
-    std::string destination;
-    stomp::subscription_handle handle;
-};
-
 struct client {
     client(int socket, const stomp::server_options& options) : fd(socket), session(options, stomp::clock::now()) {}
 
     int fd;
     stomp::server_session session;
-    std::vector<subscription> subscriptions;
+    std::vector<stomp::subscription_handle> subscriptions;
     bool write_side_open = true;
     bool closed = false;  // the event has been seen
 };
@@ -76,9 +71,9 @@ void publish(clients& all, const stomp::frame_view& sent) {
     const std::string_view destination = sent.get_or("destination");
     const stomp::shared_message message(sent);
     for (const auto& to : all) {
-        for (const subscription& s : to->subscriptions) {
-            if (s.destination != destination) continue;
-            const stomp::errc e = to->session.message(s.handle, message, ++tag);
+        for (const stomp::subscription_handle s : to->subscriptions) {
+            if (to->session.destination(s) != destination) continue;
+            const stomp::errc e = to->session.message(s, message, ++tag);
             // A subscriber that acknowledges nothing misses messages (window_full), one that reads nothing is closed.
             if (e == stomp::errc::output_full) to->session.fail("you do not read what you are sent");
         }
@@ -98,21 +93,13 @@ void handle(clients& all, client& from, const stomp::server_event& event) {
                 if (step.command == stomp::command::send) publish(all, step.frame);
             }
             break;
-        case stomp::server_event::subscribe:
-            from.subscriptions.push_back({std::string(event.frame.get_or("destination")), event.subscription});
-            break;
-        case stomp::server_event::unsubscribe:
-            std::erase_if(from.subscriptions, [&](const subscription& s) { return s.handle == event.subscription; });
-            break;
-        // `settled` holds the tags of the messages concerned: a queue would forget them, or deliver them again.
-        case stomp::server_event::ack:
-        case stomp::server_event::nack:
-        case stomp::server_event::disconnect: break;
-        case stomp::server_event::custom: from.session.fail("unknown command", event.frame); break;
-        case stomp::server_event::closed:
-            from.closed = true;
-            from.subscriptions.clear();
-            break;
+        case stomp::server_event::subscribe: from.subscriptions.push_back(event.subscription); break;
+        case stomp::server_event::unsubscribe: std::erase(from.subscriptions, event.subscription); break;
+        case stomp::server_event::ack:  // `settled` holds the tags concerned: a queue would forget these messages,
+        case stomp::server_event::nack:  // or deliver them again
+        case stomp::server_event::disconnect:
+        case stomp::server_event::custom: break;
+        case stomp::server_event::closed: from.closed = true; break;
     }
 }
 

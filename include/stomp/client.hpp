@@ -4,8 +4,10 @@
 
 #include <stomp/ack_mode.hpp>
 #include <stomp/config.hpp>
+#include <stomp/detail/awaited.hpp>
 #include <stomp/detail/connection.hpp>
 #include <stomp/detail/fields.hpp>
+#include <stomp/detail/ring.hpp>
 #include <stomp/detail/session_table.hpp>
 #include <stomp/detail/table.hpp>
 #include <stomp/encode.hpp>
@@ -43,15 +45,27 @@ struct client_options {
     std::vector<std::pair<std::string, std::string>> headers = {};
     /// Whether restart() subscribes again.
     bool resubscribe = true;
+    /// Adds a receipt to every SEND that has none.
+    bool confirm_sends = false;
+    /// SENDs kept while not connected, together at most limits::max_output octets, and sent after the subscriptions; with
+    /// zero they are refused (not_connected).
+    std::size_t keep_sends = 0;
+    /// The `reply-to` of request(): RabbitMQ makes a reply queue of such a name, others need a subscription to it.
+    std::string reply_to = "/temp-queue/replies";
     /// From construction to CONNECTED; zero: for ever.
     milliseconds connect_timeout{30'000};
     /// From a frame that asks for a receipt to `unconfirmed`; zero: only with the connection.
     milliseconds receipt_timeout{0};
+    /// From a request() to `unconfirmed`; zero: only with the connection.
+    milliseconds request_timeout{30'000};
     /// From disconnect() to giving up; zero: for ever.
     milliseconds disconnect_timeout{5'000};
     /// A silent peer is dead after max(tolerance x interval, interval + tolerance_floor).
     milliseconds tolerance_floor{2'000};
     double tolerance = 2.0;
+    /// output_congested() becomes true above high_water octets, and false again at low_water.
+    std::size_t high_water = 512 * 1024;
+    std::size_t low_water = 128 * 1024;
     stomp::limits limits = stomp::limits::client();
     stomp::strictness strictness = stomp::strictness::standard;
     encode_options encoding = {};
@@ -63,9 +77,10 @@ struct client_event {
     enum kind_type : std::uint8_t {
         connected,    ///< `frame` is CONNECTED
         message,      ///< `frame` is MESSAGE, of a subscription held or not
+        reply,        ///< `frame` is the MESSAGE that answers a request(): `correlation_id` and `request_number`
         receipt,      ///< `frame` is RECEIPT; `receipt_id` and, for an id of next_receipt_id(), `receipt_number`
-        unconfirmed,  ///< a receipt that was asked for will not come, because of `reason`: the frame may or may not
-                      ///< have arrived. `frame` is the ERROR where one named this receipt
+        unconfirmed,  ///< a receipt or reply that was asked for will not come, because of `reason`: the frame may or may
+                      ///< not have arrived. `frame` is the ERROR where one named this receipt
         error,        ///< `frame` is ERROR; the session is over
         closed        ///< the last event, exactly once; `reason` is ok after a clean DISCONNECT
     };
@@ -75,23 +90,27 @@ struct client_event {
     errc reason = errc::ok;
     std::uint64_t receipt_number = 0;  ///< 0: not one of next_receipt_id()
     std::string_view receipt_id = {};
+    std::uint64_t request_number = 0;  ///< 0: not a correlation-id of the library's making
+    std::string_view correlation_id = {};
     std::uint32_t epoch = 0;  ///< counts connections: 1 for the first, one more per restart()
 };
 
-/// A receipt id of the library's making, to be put into a frame: `send(d, b, {{"receipt", s.next_receipt_id()}})`.
-class receipt_id {
+namespace detail {
+
+/// A letter and a number: an id of the library's making.
+class numbered_id {
 public:
-    explicit receipt_id(std::uint64_t number) noexcept : number_(number) {
-        text_[0] = 'r';
-        size_ = static_cast<std::uint8_t>(detail::write_number(text_.data() + 1, number) - text_.data());
+    numbered_id(char letter, std::uint64_t number) noexcept : number_(number) {
+        text_[0] = letter;
+        size_ = static_cast<std::uint8_t>(write_number(text_.data() + 1, number) - text_.data());
     }
 
     std::uint64_t number() const noexcept { return number_; }
     operator std::string_view() const noexcept STOMP_LIFETIMEBOUND { return {text_.data(), size_}; }
 
-    /// The number in an id of this form, 0 for any other text.
-    static std::uint64_t number_of(std::string_view text) noexcept {
-        if (text.size() < 2 || text.size() > 20 || text[0] != 'r' || text[1] == '0') return 0;
+    /// The number in an id with this letter, 0 for any other text.
+    static std::uint64_t number_of(char letter, std::string_view text) noexcept {
+        if (text.size() < 2 || text.size() > 20 || text[0] != letter || text[1] == '0') return 0;
         std::uint64_t number = 0;
         for (const char c : text.substr(1)) {
             if (c < '0' || c > '9') return 0;
@@ -104,6 +123,15 @@ private:
     std::array<char, 22> text_{};
     std::uint8_t size_ = 0;
     std::uint64_t number_;
+};
+
+}  // namespace detail
+
+/// A receipt id of the library's making, to be put into a frame: `send(d, b, {{"receipt", s.next_receipt_id()}})`.
+class receipt_id : public detail::numbered_id {
+public:
+    explicit receipt_id(std::uint64_t number) noexcept : numbered_id('r', number) {}
+    static std::uint64_t number_of(std::string_view text) noexcept { return numbered_id::number_of('r', text); }
 };
 
 /// What is needed to acknowledge a message later: owns its text and knows its connection.
@@ -149,22 +177,25 @@ public:
         if (lost_ != errc::ok || over_) return;
         if (timers_.expired(detail::timers::handshake)) return lose(errc::connect_timeout);
         if (timers_.expired(detail::timers::farewell)) return lose(errc::disconnect_timeout);
-        receipts_expired_ = timers_.now();
+        receipts_.expire(timers_.now());
+        requests_.expire(timers_.now());
     }
 
     /// The moment at which to call handle_timeout(), if there is one. It may lie in the past: then call it now.
     std::optional<time_point> next_timeout() const noexcept {
-        const std::optional<time_point> next = timers_.next();
+        std::optional<time_point> next = timers_.next();
         if (over_ || lost_ != errc::ok) return next;
-        const time_point receipt = receipt_deadline();
-        const bool told = receipt <= receipts_expired_ && !unarmed_first();
-        if (told || receipt == (time_point::max)()) return next;
-        return next ? (std::min)(*next, receipt) : receipt;
+        for (const time_point at : {receipts_.deadline(timers_, options_.receipt_timeout),
+                                    requests_.deadline(timers_, options_.request_timeout)}) {
+            if (at != (time_point::max)() && (!next || at < *next)) next = at;
+        }
+        return next;
     }
 
     void consume_output(std::size_t n, time_point now) {
         connection::consume_output(n, now);
-        send_recorded_subscriptions();
+        send_recorded();
+        if (unsent() <= options_.low_water) congested_ = false;
     }
 
     // ---- what the application wants -------------------------------------------------------------------------
@@ -173,7 +204,40 @@ public:
     /// output_full, frame_too_large, reserved_header (destination in extra), unknown_transaction, duplicate_receipt,
     /// limit_receipts, or what encode() returns. Spec: STOMP 1.2 "SEND".
     [[nodiscard]] errc send(std::string_view destination, std::string_view body, header_list extra = {}) {
-        return submit(command::send, one{{{header_names::destination, destination}}}, extra, body);
+        std::array<header, 2> own{{{header_names::destination, destination}}};
+        if (!options_.confirm_sends || has(extra, header_names::receipt)) {
+            return submit(command::send, std::span(own).first(1), extra, body);
+        }
+        const receipt_id id = next_receipt_id();
+        own[1] = {header_names::receipt, id};
+        return submit(command::send, own, extra, body);
+    }
+
+    /// A SEND that is to be answered: with `reply-to` and `correlation-id`, where `extra` has none. The MESSAGE with this
+    /// correlation-id is a `reply` event, whatever its subscription; without one in request_timeout, or before the
+    /// connection ends, it is `unconfirmed`. Returns limit_receipts (max_receipts requests are waiting),
+    /// duplicate_receipt (the correlation-id is), not_connected (a request is not kept), and as send().
+    [[nodiscard]] errc request(std::string_view destination, std::string_view body, header_list extra = {}) {
+        if (state_ != client_state::connected) return errc::not_connected;
+        const auto given = frame_view{command::send, {}, extra, {}}.get(header_names::correlation_id);
+        const detail::numbered_id made('q', request_number_ + 1);
+        const std::string_view id = given ? *given : std::string_view(made);
+        if (requests_.find(id) != request_table::none) return errc::duplicate_receipt;
+        if (requests_.size() >= options_.limits.max_receipts) return errc::limit_receipts;
+        std::array<header, 4> own{{{header_names::destination, destination}}};
+        std::size_t count = 1;
+        if (!has(extra, header_names::reply_to)) own[count++] = {header_names::reply_to, options_.reply_to};
+        if (!given) own[count++] = {header_names::correlation_id, id};
+        const receipt_id receipt(receipt_number_ + 1);
+        const bool confirm = options_.confirm_sends && !has(extra, header_names::receipt);
+        if (confirm) own[count++] = {header_names::receipt, receipt};
+        if (const errc e = submit(command::send, std::span(own).first(count), extra, body); e != errc::ok) return e;
+        if (confirm) ++receipt_number_;
+        if (!given) ++request_number_;
+        arm();
+        requests_.insert(id, timers_, options_.request_timeout);
+        timers_.mark();
+        return errc::ok;
     }
 
     /// SUBSCRIBE. Before CONNECTED and while closed it is recorded, and sent right after CONNECTED. Returns
@@ -238,6 +302,9 @@ public:
 
     /// A receipt id that this session has not used before.
     [[nodiscard]] receipt_id next_receipt_id() noexcept { return receipt_id(++receipt_number_); }
+    /// The numbers given out last, by next_receipt_id() or `confirm_sends`, and by request().
+    std::uint64_t last_receipt_number() const noexcept { return receipt_number_; }
+    std::uint64_t last_request_number() const noexcept { return request_number_; }
 
     // ---- what the caller must do next -----------------------------------------------------------------------
 
@@ -251,7 +318,7 @@ public:
                     break;
                 case parse_status::error: fail(parser_.error()); break;
                 case parse_status::need_more:
-                    if (auto event = poll_expired_receipt()) return event;
+                    if (auto event = poll_expired()) return event;
                     if (lost_ == errc::ok) return std::nullopt;
                     close(reason_of_loss());
                     break;
@@ -283,8 +350,13 @@ public:
     /// destruction.
     std::string_view server_name() const noexcept STOMP_LIFETIMEBOUND { return server_name_; }
     std::string_view session_id() const noexcept STOMP_LIFETIMEBOUND { return session_id_; }
-    /// Receipts asked for and not yet answered.
-    std::size_t pending_receipts() const noexcept { return receipts_.size(); }
+    /// Receipts asked for and not yet answered, those of kept SENDs included.
+    std::size_t pending_receipts() const noexcept { return receipts_.size() + held_.size(); }
+    std::size_t pending_requests() const noexcept { return requests_.size(); }
+    /// SENDs that wait for a connection.
+    std::size_t kept_sends() const noexcept { return kept_.size(); }
+    /// True from `high_water` octets of output on, until they have sunk to `low_water`: time to produce less.
+    bool output_congested() const noexcept { return congested_; }
     /// Counts connections, from 1.
     std::uint32_t epoch() const noexcept { return epoch_; }
 
@@ -298,13 +370,17 @@ private:
     };
     using subscription_table = detail::table<subscription>;
     struct pending_receipt {
-        time_point deadline{};
         subscription_table::index subscription = subscription_table::none;  // whose SUBSCRIBE asked for it
         std::uint32_t generation = 0;
     };
-    using receipt_table = detail::table<pending_receipt>;
+    using receipt_table = detail::awaited<pending_receipt>;
     struct nothing {};
+    using request_table = detail::awaited<nothing>;
     using transaction_table = detail::table<nothing>;
+    struct kept_send {
+        stomp::frame frame;
+        std::size_t size = 0;
+    };
 
     static settings settings_of(const client_options& o) {
         return {o.strictness,    o.encoding,        milliseconds(0), milliseconds(0),
@@ -330,8 +406,8 @@ private:
         restarting_ = closed_told_ = false;
         session_id_.clear();
         server_name_.clear();
-        receipts_expired_ = {};
-        unarmed_ = named_by_error_ = farewell_ = receipt_table::none;
+        named_by_error_ = farewell_ = receipt_table::none;
+        congested_ = false;
         transactions_.clear();
         if (!options_.resubscribe) subscriptions_.clear();
         for (auto i = subscriptions_.first(); i != subscription_table::none; i = subscriptions_.next(i)) {
@@ -381,7 +457,7 @@ private:
         // Subscriptions that were never sent: their receipts end here like all others.
         for (auto i = subscriptions_.first(); i != subscription_table::none; i = subscriptions_.next(i)) {
             subscription& s = subscriptions_[i];
-            if (!s.receipt.empty() && receipts_.find(s.receipt) == receipt_table::none) receipts_.insert(s.receipt);
+            if (!s.receipt.empty() && receipts_.find(s.receipt) == receipt_table::none) expect_receipt(s.receipt);
             s.receipt.clear();
         }
     }
@@ -404,7 +480,7 @@ private:
         client_event event;
         event.epoch = epoch_;
         if (!receipts_.empty()) {
-            const auto i = receipts_.first();
+            const auto i = receipts_.oldest();
             const bool named = i == named_by_error_;
             event.reason = named ? errc::server_error : errc::connection_lost;
             if (named) event.frame = parser_.frame();
@@ -413,6 +489,11 @@ private:
                 event.reason = reason_;
             }
             take_receipt(i, client_event::unconfirmed, event);
+            return event;
+        }
+        if (!requests_.empty()) {
+            event.reason = reason_ == errc::ok ? errc::connection_lost : reason_;
+            take_request(requests_.oldest(), client_event::unconfirmed, event);
             return event;
         }
         if (closed_told_) return std::nullopt;
@@ -463,7 +544,7 @@ private:
         session_id_ = f.get_or(header_names::session);
         server_name_ = f.get_or(header_names::server);
         resend_ = subscriptions_.first();
-        send_recorded_subscriptions();
+        send_recorded();
         return event_of(client_event::connected, f);
     }
 
@@ -474,7 +555,12 @@ private:
             const bool needs_ack = i != subscription_table::none && subscriptions_[i].mode != ack_mode::automatic;
             if (needs_ack) return fail(errc::missing_header), std::nullopt;
         }
-        return event_of(client_event::message, f);
+        client_event event = event_of(client_event::message, f);
+        if (!requests_.empty()) {
+            const auto i = requests_.find(f.get_or(header_names::correlation_id));
+            if (i != request_table::none) take_request(i, client_event::reply, event);
+        }
+        return event;
     }
 
     std::optional<client_event> resolve(const frame_view& f) {
@@ -507,13 +593,14 @@ private:
 
     // ---- frames to the server -------------------------------------------------------------------------------
 
-    template <std::size_t N>
-    errc submit(command c, const std::array<header, N>& own, header_list extra, std::string_view body = {}) {
+    static bool has(const header_list& headers, std::string_view name) noexcept {
+        return std::any_of(headers.begin(), headers.end(), [&](const header& h) { return h.name == name; });
+    }
+
+    errc submit(command c, std::span<const header> own, header_list extra, std::string_view body = {}) {
         scratch_.assign(own.begin(), own.end());
         for (const header& h : extra) {
-            for (const header& o : own) {
-                if (h.name == o.name) return errc::reserved_header;
-            }
+            if (has(own, h.name)) return errc::reserved_header;
             scratch_.push_back(h);
         }
         return submit({c, {}, scratch_, body});
@@ -525,18 +612,21 @@ private:
         if (is_server_command(f.command)) return errc::wrong_direction;
         const bool recordable = f.command == command::subscribe || f.command == command::unsubscribe;
         const bool open = state_ == client_state::connected;
-        if (!open && (!recordable || state_ == client_state::disconnecting)) return errc::not_connected;
+        const bool keepable = f.command == command::send && options_.keep_sends != 0;
+        if (!open && (state_ == client_state::disconnecting || (!recordable && !keepable))) return errc::not_connected;
 
         const version v = open ? *version_ : version::v1_2;
         if (since(f.command) > v) return errc::unknown_command;
         if (!detail::missing_header(f, v).empty()) return errc::missing_header;
         const detail::fields has(f.headers);
         if (has.receipt) {
+            if (held_.find(*has.receipt) != transaction_table::none) return errc::duplicate_receipt;
             if (receipts_.find(*has.receipt) != receipt_table::none) return errc::duplicate_receipt;
-            const bool full = receipts_.size() >= options_.limits.max_receipts;
+            const bool full = pending_receipts() >= options_.limits.max_receipts;
             if (full && f.command != command::disconnect) return errc::limit_receipts;
         }
 
+        if (!open && keepable) return keep(f, has);
         auto transaction = transaction_table::none;
         switch (f.command) {
             case command::subscribe: return submit_subscribe(f, has);
@@ -570,8 +660,26 @@ private:
     }
 
     errc queue_frame(const frame_view& f, version v) {
-        if (resend_ != subscription_table::none) return errc::output_full;  // subscriptions first
-        return queue(f, v, options_.limits.max_output);
+        if (resend_ != subscription_table::none || !kept_.empty()) return errc::output_full;  // these first
+        const errc e = queue(f, v, options_.limits.max_output);
+        if (unsent() > options_.high_water) congested_ = true;
+        return e;
+    }
+
+    /// A SEND for the next connection.
+    errc keep(const frame_view& f, const detail::fields& has) {
+        if (has.transaction) return errc::not_connected;
+        if (kept_.size() >= options_.keep_sends) return errc::output_full;
+        if (const errc e = check_recordable(f, has); e != errc::ok) return e;
+        std::size_t size = f.body.size();
+        for (const header& h : f.headers) size += h.name.size() + h.value.size() + 2;
+        if (size > options_.limits.max_output - (std::min)(options_.limits.max_output, kept_size_)) {
+            return errc::output_full;
+        }
+        if (has.receipt) held_.insert(*has.receipt);
+        kept_.push_back({stomp::frame(f), size});
+        kept_size_ += size;
+        return errc::ok;
     }
 
     errc submit_subscribe(const frame_view& f, const detail::fields& has) {
@@ -609,7 +717,7 @@ private:
             if (size > options_.limits.max_output) return errc::frame_too_large;
         }
         if (!has.receipt) return errc::ok;
-        std::size_t waiting = receipts_.size();
+        std::size_t waiting = pending_receipts();
         for (auto i = subscriptions_.first(); i != subscription_table::none; i = subscriptions_.next(i)) {
             if (subscriptions_[i].receipt == *has.receipt) return errc::duplicate_receipt;
             if (!subscriptions_[i].receipt.empty()) ++waiting;
@@ -640,21 +748,33 @@ private:
         subscriptions_.erase(i);
     }
 
-    void send_recorded_subscriptions() {
+    /// What waited for the connection: subscriptions, then sends. Goes on in consume_output() when the output is full.
+    void send_recorded() {
+        if (state_ != client_state::connected) return;
         for (; resend_ != subscription_table::none; resend_ = subscriptions_.next(resend_)) {
             subscription& s = subscriptions_[resend_];
-            if (s.sent || state_ != client_state::connected) continue;
+            if (s.sent) continue;
             const frame_view request = s.request.view();
             scratch_.assign(request.headers.begin(), request.headers.end());
             if (!s.receipt.empty()) scratch_.push_back({header_names::receipt, s.receipt});
-            const errc e =
-                queue({command::subscribe, {}, scratch_, {}}, *version_, options_.limits.max_output);
-            if (e == errc::output_full) return;  // goes on in consume_output()
-            if (e != errc::ok) continue;         // new options made it unwritable: stays recorded, and closed tells
+            const errc e = queue({command::subscribe, {}, scratch_, {}}, *version_, options_.limits.max_output);
+            if (e == errc::output_full) return;
+            if (e != errc::ok) continue;  // new options made it unwritable: stays recorded, and closed tells
             s.sent = true;
             if (!s.receipt.empty()) expect_receipt(s.receipt, resend_);
             s.receipt.clear();
         }
+        while (!kept_.empty()) {
+            const frame_view f = kept_.front().frame.view();
+            if (queue(f, *version_, options_.limits.max_output) == errc::output_full) return;
+            if (const auto id = f.get(header_names::receipt)) {  // awaited even if new options made it unwritable
+                held_.erase(held_.find(*id));
+                expect_receipt(*id);
+            }
+            kept_size_ -= kept_.front().size;
+            kept_.pop_front();
+        }
+        if (unsent() > options_.high_water) congested_ = true;
     }
 
     errc settle(command c, const client_event& event, header_list extra) {
@@ -690,59 +810,57 @@ private:
         return submit(c, one{{{header_names::id, ack}}}, extra);
     }
 
-    // ---- receipts: first in, first out, one duration --------------------------------------------------------
+    // ---- receipts and requests ------------------------------------------------------------------------------
+
+    /// Before every timers_.mark().
+    void arm() noexcept {
+        receipts_.arm(timers_, options_.receipt_timeout);
+        requests_.arm(timers_, options_.request_timeout);
+    }
 
     void expect_receipt(std::string_view id, subscription_table::index of = subscription_table::none) {
-        arm_receipts();
-        const auto i = receipts_.insert(id);
-        pending_receipt& r = receipts_[i];
+        arm();
+        pending_receipt& r = receipts_[receipts_.insert(id, timers_, options_.receipt_timeout)];
         r.subscription = of;
         if (of != subscription_table::none) r.generation = subscriptions_.generation(of);
-        if (unarmed_ == receipt_table::none) unarmed_ = i;
         timers_.mark();
     }
 
-    /// Gives those their deadline that were asked for before the last told time.
-    void arm_receipts() noexcept {
-        if (timers_.marked()) return;
-        for (; unarmed_ != receipt_table::none; unarmed_ = receipts_.next(unarmed_)) {
-            receipts_[unarmed_].deadline = detail::timers::later(timers_.first_told(), options_.receipt_timeout);
-        }
-    }
-
-    /// Whether the oldest receipt still waits to be told the time.
-    bool unarmed_first() const noexcept {
-        return timers_.marked() && unarmed_ != receipt_table::none && unarmed_ == receipts_.first();
-    }
-
-    /// That of the oldest receipt; time_point::max() where there is none.
-    time_point receipt_deadline() const noexcept {
-        const auto oldest = receipts_.first();
-        if (oldest == receipt_table::none || options_.receipt_timeout.count() <= 0) return (time_point::max)();
-        if (oldest != unarmed_) return receipts_[oldest].deadline;
-        if (timers_.marked()) return timers_.now();  // due at once, so that handle_timeout() starts it
-        return detail::timers::later(timers_.first_told(), options_.receipt_timeout);
-    }
-
     void take_receipt(receipt_table::index i, client_event::kind_type kind, client_event& event) {
-        receipt_text_ = receipts_.key(i);
+        id_in_hand_ = receipts_.id(i);
         event.kind = kind;
-        event.receipt_id = receipt_text_;
-        event.receipt_number = receipt_id::number_of(receipt_text_);
-        if (unarmed_ == i) unarmed_ = receipts_.next(i);
+        event.receipt_id = id_in_hand_;
+        event.receipt_number = receipt_id::number_of(id_in_hand_);
         receipts_.erase(i);
     }
 
-    std::optional<client_event> poll_expired_receipt() {
-        const auto oldest = receipts_.first();
-        if (oldest == receipt_table::none || oldest == farewell_) return std::nullopt;
-        if (unarmed_first() || receipt_deadline() > receipts_expired_) return std::nullopt;
+    void take_request(request_table::index i, client_event::kind_type kind, client_event& event) {
+        id_in_hand_ = requests_.id(i);
+        event.kind = kind;
+        event.correlation_id = id_in_hand_;
+        event.request_number = detail::numbered_id::number_of('q', id_in_hand_);
+        requests_.erase(i);
+    }
+
+    std::optional<client_event> poll_expired() {
         client_event event;
         event.reason = errc::receipt_timeout;
         event.epoch = epoch_;
-        take_receipt(oldest, client_event::unconfirmed, event);
+        const auto receipt = receipts_.expired(timers_, options_.receipt_timeout);
+        const auto request = requests_.expired(timers_, options_.request_timeout);
+        if (receipt != receipt_table::none && receipt != farewell_) {
+            take_receipt(receipt, client_event::unconfirmed, event);
+        } else if (request != request_table::none) {
+            take_request(request, client_event::unconfirmed, event);
+        } else {
+            return std::nullopt;
+        }
         return event;
     }
+
+    static_assert(subscription_table::entry_size() <= detail::entry::subscription);
+    static_assert(transaction_table::entry_size() <= detail::entry::transaction);
+    static_assert(receipt_table::entry_size() <= detail::entry::receipt);
 
     client_options options_;
     heart_beat offer_;
@@ -754,17 +872,23 @@ private:
     subscription_table::index resend_ = subscription_table::none;  // the next one to be sent after CONNECTED
     transaction_table transactions_;
     receipt_table receipts_;
-    receipt_table::index unarmed_ = receipt_table::none;         // the first without a deadline
+    request_table requests_;
+    std::uint64_t request_number_ = 0;
     receipt_table::index named_by_error_ = receipt_table::none;  // the one that ERROR was about
     receipt_table::index farewell_ = receipt_table::none;        // that of DISCONNECT
-    time_point receipts_expired_{};
-    std::string receipt_text_;
+    detail::ring<kept_send> kept_;
+    std::size_t kept_size_ = 0;
+    transaction_table held_;  // the receipts that kept_ will ask for
+    std::string id_in_hand_;
     std::string session_id_;
     std::string server_name_;
     std::vector<header> scratch_;
+    bool congested_ = false;
     bool closed_told_ = false;
     bool restarting_ = false;
 };
+
+static_assert(sizeof(client_session) <= detail::entry::session);
 
 }  // namespace stomp::inline v0
 

@@ -87,6 +87,8 @@ enum class errc : std::uint8_t {
     invalid_state,
     unknown_connection,
     not_authorized,
+    bad_destination,
+    queue_full,
 };
 
 /// The enumerator's name, for logs and tests: "limit_body".
@@ -156,6 +158,8 @@ constexpr std::string_view to_string(errc e) noexcept {
         case errc::invalid_state: return "invalid_state";
         case errc::unknown_connection: return "unknown_connection";
         case errc::not_authorized: return "not_authorized";
+        case errc::bad_destination: return "bad_destination";
+        case errc::queue_full: return "queue_full";
     }
     return "unknown_errc";
 }
@@ -228,6 +232,8 @@ constexpr std::string_view explain(errc e) noexcept {
         case errc::invalid_state: return "the call does not fit the state of the session";
         case errc::unknown_connection: return "no such connection";
         case errc::not_authorized: return "not authorized";
+        case errc::bad_destination: return "no such destination, or not one for this";
+        case errc::queue_full: return "the queue is full";
     }
     return "unknown error";
 }

@@ -690,6 +690,8 @@ private:
         std::swap(eols_, other.eols_);
     }
 
+    static_assert(sizeof(header) <= detail::entry::header);
+
     limits bounds_;
     detail::dialect next_rules_;
     detail::frame_reader reader_;

@@ -556,14 +556,12 @@ private:
 
     std::optional<server_event> poll_farewell() {
         if (std::exchange(closed_told_, true)) return std::nullopt;
-        std::vector<unsettled_message> left;
-        for (const unsettled_message& m : unsettled_) {
-            if (m.serial != 0) left.push_back(m);
-        }
-        std::sort(left.begin(), left.end(),
+        std::sort(unsettled_.begin(), unsettled_.end(),
                   [](const unsettled_message& a, const unsettled_message& b) { return a.serial < b.serial; });
         settled_.clear();
-        for (const unsettled_message& m : left) settled_.push_back(m.tag);
+        for (const unsettled_message& m : unsettled_) {
+            if (m.serial != 0) settled_.push_back(m.tag);
+        }
         unsettled_.clear();
         unsettled_count_ = unsettled_size_ = 0;
         subscriptions_.clear();
@@ -952,6 +950,13 @@ private:
         unsettled_size_ += size;
     }
 
+    static_assert(subscription_table::entry_size() <= detail::entry::subscription);
+    static_assert(transaction_table::entry_size() <= detail::entry::transaction);
+    static_assert(sizeof(unsettled_message) <= detail::entry::unsettled && sizeof(std::uint64_t) <= detail::entry::tag &&
+                  sizeof(std::uint32_t) <= detail::entry::slot && sizeof(step) <= detail::entry::step &&
+                  sizeof(transaction_step) <= detail::entry::event_step);
+    static_assert(copied_tail >= 1024);  // three runs at most for as many octets: see max_memory()
+
     server_options options_;
     server_state state_ = server_state::connecting;
     errc reason_ = errc::ok;
@@ -974,6 +979,8 @@ private:
     bool leaving_ = false;  // DISCONNECT has been read
     bool closed_told_ = false;
 };
+
+static_assert(sizeof(server_session) <= detail::entry::session);
 
 }  // namespace stomp::inline v0
 

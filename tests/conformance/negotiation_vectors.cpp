@@ -5,6 +5,7 @@
 #include "support/catch.hpp"
 #include "support/vectors.hpp"
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -31,7 +32,7 @@ TEST_CASE("C-19: heart-beat vectors", "[conformance]") {
     }
 }
 
-TEST_CASE("C-06: version vectors", "[conformance]") {
+TEST_CASE("C-07, C-08: version vectors", "[conformance]") {
     const auto file = vectors::read("negotiation.json");
     for (const auto& v : file.at("version")) {
         INFO(v.at("id").get<std::string>() << ": " << v.value("note", ""));

@@ -8,8 +8,8 @@
 
 int main() {
     std::string wire;
-    const auto encoded = stomp::encode(wire, stomp::command::send, {{"destination", "/queue/a"}}, "hello",
-                                       stomp::version::v1_2);
+    const auto encoded =
+        stomp::encode(wire, stomp::command::send, {{"destination", "/queue/a"}}, "hello", stomp::version::v1_2);
     if (encoded != stomp::errc::ok) return 1;
 
     std::array<stomp::header, 8> storage{};

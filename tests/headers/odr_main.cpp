@@ -14,7 +14,8 @@ std::string wire_of_this_unit(stomp::time_point now) {
     stomp::client_options options;
     options.host = "example.org";
     std::string wire(stomp::client_session{options, now}.output());
-    const stomp::frame frame{{.command = stomp::command::send, .headers = {{"destination", "/queue/a"}}, .body = "hello"}};
+    const stomp::frame frame{
+        {.command = stomp::command::send, .headers = {{"destination", "/queue/a"}}, .body = "hello"}};
     const stomp::errc result = stomp::encode(wire, frame.view(), stomp::version::v1_2);
     return fmt::format("{} {} {}", wire, result, frame.view());
 }

@@ -21,9 +21,9 @@
 
 // Enumerations with a to_string() beside them (errc, command, version …) print by name instead of by number.
 template <class Enum>
-    requires std::is_enum_v<Enum> && requires(Enum e) {
-        { to_string(e) } -> std::convertible_to<std::string_view>;
-    }
+requires std::is_enum_v<Enum> && requires(Enum e) {
+    { to_string(e) } -> std::convertible_to<std::string_view>;
+}
 struct Catch::StringMaker<Enum> {
     static std::string convert(Enum e) { return std::string(std::string_view(to_string(e))); }
 };

@@ -153,6 +153,7 @@ public:
     /// makes. Empty while input is not wanted. Valid until any other call that takes input. Invalidates input views.
     std::span<char> input_buffer(std::size_t at_least = 4096) STOMP_LIFETIMEBOUND {
         if (!wants_input()) return {};
+        if (over_) parser_.reset();  // lingering: what is held will not be looked at
         return parser_.input_buffer(at_least);
     }
 

@@ -5,6 +5,7 @@
 #include <stomp/config.hpp>
 #include <stomp/detail/ring.hpp>
 #include <stomp/detail/shared_bytes.hpp>
+#include <stomp/limits.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -90,12 +91,6 @@ public:
         consume(size_);
     }
 
-    /// The most that is held beyond size() octets, for one frame of at least `smallest` octets each.
-    static constexpr std::size_t overhead(std::size_t octets) noexcept {
-        // Chunks in use are at least half full; a ring doubles; the smallest frame but the heart-beat has 12 octets.
-        return octets + 2 * chunk_size + 4 * (octets / 12 + 8) * (sizeof(run) + sizeof(std::size_t));
-    }
-
 private:
     struct run {
         shared_bytes bytes;
@@ -129,6 +124,9 @@ private:
         runs_.shrink(64);
         frames_.shrink(256);
     }
+
+    static_assert(sizeof(run) <= entry::run && sizeof(std::size_t) <= entry::frame_end &&
+                  shared_bytes::overhead() <= entry::chunk && chunk_size <= 4096);
 
     ring<run> runs_;
     ring<std::size_t> frames_;  // octets left of each frame

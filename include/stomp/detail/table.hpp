@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace stomp::inline v0::detail {
@@ -75,8 +76,9 @@ public:
         buckets_[hole] = none;
         (s.previous == none ? first_ : slots_[s.previous].next) = s.next;
         (s.next == none ? last_ : slots_[s.next].previous) = s.previous;
-        if (s.key.capacity() > kept_key) s.key = std::string();
-        s.value = T{};
+        // Assigning an empty string would keep the memory of the old one.
+        if (s.key.capacity() > kept_key) std::string().swap(s.key);
+        [[maybe_unused]] const T gone = std::exchange(s.value, T{});
         s.used = false;
         s.next = free_;
         free_ = i;
@@ -98,8 +100,9 @@ public:
     index first() const noexcept { return first_; }
     index next(index i) const noexcept { return slots_[i].next; }
 
-    /// What one entry costs, its key's text not counted.
-    static constexpr std::size_t entry_size() noexcept { return sizeof(slot) + 4 * sizeof(index); }
+    /// What one entry costs, its key's text not counted: as many times over as a doubling vector takes. There are
+    /// fewer than four buckets per entry.
+    static constexpr std::size_t entry_size() noexcept { return sizeof(slot) + 2 * sizeof(index); }
 
 private:
     static constexpr std::size_t kept_key = 64;  // a longer key's memory is not kept for the next entry
