@@ -97,7 +97,8 @@ int milliseconds_until(std::optional<stomp::time_point> deadline) {
 
 int main(int argc, char** argv) {
     if (argc < 3 || argc % 2 == 0) {
-        die({"usage: posix_client HOST PORT [--login L] [--passcode P] [--host VHOST] [--version V] [--destination D] "
+        die(
+            {"usage: posix_client HOST PORT [--login L] [--passcode P] [--host VHOST] [--version V] [--destination D] "
              "[--body TEXT]"});
     }
     stomp::client_options options;
@@ -110,13 +111,20 @@ int main(int argc, char** argv) {
         const std::string_view name = argv[i];
         const char* value = argv[i + 1];
         const auto version = stomp::parse_version(value);
-        if (name == "--login") options.login = value;
-        else if (name == "--passcode") options.passcode = value;
-        else if (name == "--host") options.host = value;
-        else if (name == "--version" && version) options.versions = {*version};
-        else if (name == "--destination") destination = value;
-        else if (name == "--body") body = value;
-        else die({"cannot use ", name, " ", value});
+        if (name == "--login")
+            options.login = value;
+        else if (name == "--passcode")
+            options.passcode = value;
+        else if (name == "--host")
+            options.host = value;
+        else if (name == "--version" && version)
+            options.versions = {*version};
+        else if (name == "--destination")
+            destination = value;
+        else if (name == "--body")
+            body = value;
+        else
+            die({"cannot use ", name, " ", value});
     }
 
     std::signal(SIGPIPE, SIG_IGN);  // writing to a closed connection shall fail, not end the program
@@ -132,13 +140,17 @@ int main(int argc, char** argv) {
     if (const auto e = session.subscribe("1", destination); e != stomp::errc::ok) die({explain(e)});
 
     while (true) {
-        // 1. Take every event. The views in one are valid until the next poll_event().
+        // 1. Write. A connection that is lost is told like everything else: `closed` follows.
+        if (!write_output(fd, session)) session.transport_closed(stomp::clock::now());
+
+        // 2. Take every event. The views in one are valid until the next poll_event().
         while (const auto event = session.poll_event()) {
             const stomp::frame_view& frame = event->frame;
             switch (event->kind) {
                 case stomp::client_event::connected: {
                     print(stdout, {"connected, STOMP ", to_string(*session.negotiated_version())});
-                    const auto e = session.send(destination, body, {{"content-type", "text/plain"}, {"receipt", receipt}});
+                    const auto e =
+                        session.send(destination, body, {{"content-type", "text/plain"}, {"receipt", receipt}});
                     if (e != stomp::errc::ok) die({explain(e)});  // the call is refused, and nothing was sent
                     break;
                 }
@@ -156,17 +168,12 @@ int main(int argc, char** argv) {
                     print(stdout, {"error: ", frame.get_or("message"), " ", frame.body});
                     break;
                 case stomp::client_event::closed: closed = event->reason; break;
+                default: break;  // what this program never asks for
             }
         }
-        if (closed) break;
+        if (closed) break;  // it is always the last one
         if (got_message && got_receipt && session.state() == stomp::client_state::connected) {
             if (const auto e = session.disconnect(); e != stomp::errc::ok) die({explain(e)});
-        }
-
-        // 2. Write. A connection that is lost is told like everything else: `closed` follows.
-        if (!write_output(fd, session)) {
-            session.transport_closed(stomp::clock::now());
-            continue;
         }
 
         // 3. Wait until the socket is ready, or until the session's one deadline.

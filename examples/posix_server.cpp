@@ -95,11 +95,8 @@ void handle(clients& all, client& from, const stomp::server_event& event) {
             break;
         case stomp::server_event::subscribe: from.subscriptions.push_back(event.subscription); break;
         case stomp::server_event::unsubscribe: std::erase(from.subscriptions, event.subscription); break;
-        case stomp::server_event::ack:  // `settled` holds the tags concerned: a queue would forget these messages,
-        case stomp::server_event::nack:  // or deliver them again
-        case stomp::server_event::disconnect:
-        case stomp::server_event::custom: break;
         case stomp::server_event::closed: from.closed = true; break;
+        default: break;  // ack, nack: `settled` has the tags of the messages, which a queue would forget or repeat
     }
 }
 
@@ -152,22 +149,17 @@ int main(int argc, char** argv) {
     clients all;
     std::vector<pollfd> sockets;
     while (true) {
-        // 1. Take every event of every session. The views in one are valid until the next poll_event() of that session.
+        // 1. Write. A connection that is lost is told like everything else: `closed` follows.
+        for (const auto& c : all) {
+            if (!write_output(*c)) c->session.transport_closed(stomp::clock::now());
+        }
+
+        // 2. Take every event of every session. The views in one are valid until the next poll_event() of that session.
         for (const auto& c : all) {
             while (const auto event = c->session.poll_event()) handle(all, *c, *event);
         }
 
-        // 2. Write. A connection that is lost is told like everything else: `closed` follows.
-        for (const auto& c : all) {
-            if (!write_output(*c)) c->session.transport_closed(stomp::clock::now());
-            // Over, and all is said: tell the peer so, and wait for it to close first.
-            if (c->session.output_finished() && c->write_side_open) {
-                shutdown(c->fd, SHUT_WR);
-                c->write_side_open = false;
-            }
-        }
-
-        // 3. Close what is finished, and gather what to wait for: each socket, and the earliest deadline of all.
+        // 3. Close what is finished, and wait for any socket or for the earliest deadline.
         std::erase_if(all, [](const auto& c) {
             if (!c->closed || !c->session.finished()) return false;
             close(c->fd);
@@ -176,12 +168,16 @@ int main(int argc, char** argv) {
         std::optional<stomp::time_point> deadline;
         sockets.clear();
         for (const auto& c : all) {
+            // Over, and all is said: tell the peer so, and let it close first.
+            if (c->session.output_finished() && c->write_side_open) {
+                shutdown(c->fd, SHUT_WR);
+                c->write_side_open = false;
+            }
             pollfd socket{c->fd, 0, 0};
             if (c->session.wants_input()) socket.events |= POLLIN;
             if (!c->session.output().empty()) socket.events |= POLLOUT;
             sockets.push_back(socket);
-            auto next = c->session.next_timeout();
-            if (c->session.finished()) next = stomp::clock::now();  // its last event has not been taken yet
+            const auto next = c->session.next_timeout();
             if (next && (!deadline || *next < *deadline)) deadline = next;
         }
         if (all.size() < max_clients) sockets.push_back({listener, POLLIN, 0});

@@ -65,7 +65,8 @@ struct broker_options {
     std::size_t max_queue_bytes = 64 * 1024 * 1024;
     /// Unsettled messages of one subscription; a smaller `prefetch-count` header of SUBSCRIBE counts.
     std::size_t window = 64;
-    /// A message that was delivered as often and not settled goes to `dead_letter`, a queue; empty: it is dropped.
+    /// A message that was delivered as often and not settled goes to `dead_letter`, a queue, which max_queues does not keep
+    /// from being; empty: it is dropped. Zero: there is no such limit.
     std::size_t max_deliveries = 5;
     std::string dead_letter = "/queue/dead-letter";
     /// Topic messages that wait for a connection whose output is full, and what happens to more.
@@ -114,7 +115,7 @@ struct broker_stats {
     std::uint64_t published = 0;
     std::uint64_t delivered = 0;
     std::uint64_t redelivered = 0;
-    std::uint64_t dropped = 0;  ///< by slow_consumer, or dead without a dead-letter queue
+    std::uint64_t dropped = 0;  ///< by slow_consumer, for a subscriber that cannot carry it, dead without dead_letter
     std::uint64_t dead_lettered = 0;
 };
 
@@ -150,25 +151,23 @@ public:
     [[nodiscard]] connection_id open(time_point now, std::span<const version> allowed = {}) {
         tell(now);
         if (open_ >= options_.max_connections) return {};
-        std::uint32_t slot = 0;
-        if (free_peers_.empty()) {
-            slot = static_cast<std::uint32_t>(peers_.size());
-            peers_.emplace_back();
-            generations_.push_back(0);
-        } else {
-            slot = free_peers_.back();
-            free_peers_.pop_back();
-        }
         server_options session = options_.session;
         if (!allowed.empty()) {
             std::erase_if(session.versions, [&](version v) {
                 return std::find(allowed.begin(), allowed.end(), v) == allowed.end();
             });
         }
-        const connection_id id{slot, ++generations_[slot]};
-        peers_[slot] = std::make_unique<peer>(id, std::move(session), now_);
+        if (free_slots_ == none) {
+            slots_.emplace_back();
+            free_slots_ = static_cast<std::uint32_t>(slots_.size() - 1);
+        }
+        slot& s = slots_[free_slots_];
+        const connection_id id{free_slots_, s.generation + 1};
+        s.connection = std::make_unique<peer>(id, std::move(session), now_);
+        s.generation = id.generation;
+        free_slots_ = s.next_free;
         ++open_;
-        schedule(*peers_[slot]);
+        touched(*s.connection);
         return id;
     }
 
@@ -179,7 +178,7 @@ public:
         if (p->closed_told) return free(*p);
         p->forgotten = true;
         p->session.transport_closed(now_);
-        ready(*p);
+        enlist(ready, *p);
     }
 
     /// As the functions of server_session with these names.
@@ -196,22 +195,21 @@ public:
         peer* p = find(id);
         if (p == nullptr) return;
         p->session.commit_input(n, now_);
-        ready(*p);
+        enlist(ready, *p);
+        touched(*p);
     }
     [[nodiscard]] errc receive(connection_id id, std::string_view bytes, time_point now) {
         tell(now);
         peer* p = find(id);
         if (p == nullptr) return errc::unknown_connection;
         const errc e = p->session.receive(bytes, now_);
-        ready(*p);
+        enlist(ready, *p);
+        touched(*p);
         return e;
     }
     void transport_closed(connection_id id, time_point now) {
         tell(now);
-        peer* p = find(id);
-        if (p == nullptr) return;
-        p->session.transport_closed(now_);
-        ready(*p);
+        end(find(id), [this](server_session& s) { s.transport_closed(now_); });
     }
     std::string_view output(connection_id id) const noexcept STOMP_LIFETIMEBOUND {
         const peer* p = find(id);
@@ -228,14 +226,13 @@ public:
     void consume_output(connection_id id, std::size_t n, time_point now) {
         tell(now);
         peer* p = find(id);
-        if (p == nullptr) return;
+        if (p == nullptr || n == 0) return;
         p->session.consume_output(n, now_);
-        if (p->session.unsent() <= options_.low_water) {
-            drain_backlog(*p);
-            unblock(*p);
-        }
-        ready(*p);
-        if (p->session.finished() || p->session.output_finished()) changed(*p);
+        p->shown.unsent = p->session.unsent();  // the host knows
+        if (p->session.unsent() <= options_.low_water) reopened(*p);
+        serve();
+        enlist(ready, *p);  // a frame may have waited for room for its receipt
+        touched(*p);
     }
     /// True for an id that is not known, too.
     bool output_finished(connection_id id) const noexcept {
@@ -249,47 +246,43 @@ public:
 
     // ---- what the host must do next -------------------------------------------------------------------------
 
-    /// Each id whose output, wants_input or finished may have changed since it was last returned here.
-    [[nodiscard]] std::optional<connection_id> poll_changed() {
-        while (!changed_.empty()) {
-            const connection_id id = changed_.front();
-            changed_.pop_front();
-            if (peer* p = find(id)) {
-                p->is_changed = false;
-                return id;
-            }
+    /// Each id whose output, wants_input, output_finished or finished has changed, but for what consume_output() took,
+    /// since it was opened or last returned here. Needs no scan, however many connections there are.
+    [[nodiscard]] std::optional<connection_id> poll_changed() noexcept {
+        while (peer* p = next(changed)) {
+            if (p->forgotten) continue;
+            p->shown = look(p->session);
+            return p->id;
         }
         return std::nullopt;
     }
 
     /// The next event; nothing when all that has arrived is worked off. Everything that clients send takes effect here.
     [[nodiscard]] std::optional<broker_event> poll_event() {
-        if (auto e = next_step()) return e;
-        while (!ready_.empty()) {
-            const connection_id id = ready_.front();
-            ready_.pop_front();
-            peer* p = find(id);
-            if (p == nullptr) continue;
-            p->is_ready = false;
-            auto event = p->session.poll_event();
+        while (true) {
+            if (auto e = next_step()) return e;
+            peer* p = next(ready);
+            if (p == nullptr) return std::nullopt;
+            const auto event = p->session.poll_event();
             if (!event) {
                 if (p->closed_told && p->forgotten) {
                     free(*p);
                 } else {
-                    wrote(*p);
+                    touched(*p);
                 }
                 continue;
             }
-            ready(*p);  // at the end of the line: nobody keeps the others waiting
-            if (auto e = handle(*p, *event)) return e;
-            if (auto e = next_step()) return e;
+            enlist(ready, *p);  // at the end of the line: nobody keeps the others waiting
+            const auto told = handle(*p, *event);
+            serve();
+            touched(*p);
+            if (told) return told;
         }
-        return std::nullopt;
     }
 
     /// The moment at which to call handle_timeout(), if there is one. It may lie in the past: then call it now.
     std::optional<time_point> next_timeout() const noexcept {
-        if (!untold_.empty()) return now_;
+        if (lists_[untold].first != none) return now_;
         if (deadlines_.empty()) return std::nullopt;
         return deadlines_.front().at;
     }
@@ -301,12 +294,12 @@ public:
             const deadline due = deadlines_.front();
             std::pop_heap(deadlines_.begin(), deadlines_.end());
             deadlines_.pop_back();
-            peer* p = find(due.id);
-            if (p == nullptr || p->deadline != due.at) continue;  // overtaken by an earlier one
-            p->deadline.reset();
-            p->session.handle_timeout(now_);
-            ready(*p);
-            touched(*p);
+            if (!counts(due)) continue;
+            peer& p = *find(due.id);
+            p.deadline.reset();
+            p.session.handle_timeout(now_);
+            enlist(ready, p);
+            touched(p);
         }
     }
 
@@ -321,37 +314,43 @@ public:
         const std::string session =
             options_.session_prefix + std::to_string(id.slot) + '.' + std::to_string(id.generation);
         const header name{"user-name", user};
+        std::string kept(user);
         const errc e = p->session.accept(session, std::span<const header>(&name, user.empty() ? 0U : 1U));
         if (e != errc::ok) return e;
-        p->user = user;
-        ready(*p);
+        p->user = std::move(kept);
+        enlist(ready, *p);  // what the client sent without waiting for CONNECTED
         touched(*p);
         return errc::ok;
     }
     void reject(connection_id id, std::string_view why) {
-        if (peer* p = find(id)) end(*p, [&](server_session& s) { s.reject(why); });
+        end(find(id), [&](server_session& s) { s.reject(why); });
     }
     /// Ends a connection with ERROR.
     void fail(connection_id id, std::string_view why) {
-        if (peer* p = find(id)) end(*p, [&](server_session& s) { s.fail(why); });
+        end(find(id), [&](server_session& s) { s.fail(why); });
     }
     /// Ends a connection without a word, as if the transport were lost.
     void close(connection_id id) {
-        if (peer* p = find(id)) end(*p, [&](server_session& s) { s.transport_closed(now_); });
+        end(find(id), [this](server_session& s) { s.transport_closed(now_); });
     }
 
     /// Sends to a topic or queue in the application's name, authorize() not asked. Returns bad_destination, queue_full,
-    /// and what encode() returns; no subscriber is no error.
+    /// frame_too_large (no connection's limits::max_output would take it), and what encode() returns; no subscriber is no
+    /// error.
     [[nodiscard]] errc publish(std::string_view destination, std::string_view body, header_list extra = {}) {
-        return route(make_send(destination, body, extra));
+        const errc e = route(make_send(destination, body, extra));
+        serve();
+        return e;
     }
 
     /// Sends to `/user/<destination>` of every connection of this user: publish_to_user("bob", "/queue/news", ...)
-    /// reaches those who subscribed to "/user/queue/news". Returns bad_destination, and what encode() returns.
+    /// reaches those who subscribed to "/user/queue/news". Returns bad_destination, and as publish().
     [[nodiscard]] errc publish_to_user(std::string_view user, std::string_view destination, std::string_view body,
                                        header_list extra = {}) {
         if (user.empty()) return errc::bad_destination;
-        return send_to_user(user, user_destination(destination), body, extra);
+        std::string full = options_.user_prefix;
+        full += destination.substr(destination.starts_with('/') ? 1 : 0);
+        return send_to_user(user, make_send(full, body, extra));
     }
 
     /// Answers a `message` event in hand: to its `reply-to` header where there is one that the sender may send to or that
@@ -367,9 +366,7 @@ public:
             headers.push_back({header_names::correlation_id, *id});
         }
         if (const auto reply_to = to.frame.get(header_names::reply_to)) {
-            if (starts_with(*reply_to, options_.user_prefix)) {
-                return send_to_user(owner_of(*p), *reply_to, body, headers);
-            }
+            if (locate(*reply_to) == place::user) return send_to_user(owner_of(*p), make_send(*reply_to, body, headers));
             if (!allowed(*p, broker_action::send, *reply_to)) return errc::not_authorized;
             return publish(*reply_to, body, headers);
         }
@@ -400,13 +397,23 @@ public:
 private:
     static constexpr std::uint32_t none = UINT32_MAX;
     static constexpr std::uint64_t untracked = UINT64_MAX;  // the tag of a topic's messages: nobody keeps them
+    static constexpr std::size_t private_part = 1024;       // of a MESSAGE, for any usual subscription id
 
     enum class place : std::uint8_t { nowhere, topic, pattern, queue, application, user };
 
     struct waiting_message {  // behind a full output
-        std::uint32_t subscriber = none;
+        std::uint32_t subscriber = none;  // none: it is gone
         shared_message message;
-        std::size_t size = 0;
+    };
+
+    /// What a host sees of a connection.
+    struct view {
+        std::size_t unsent = 0;
+        bool wants_input = true;
+        bool output_finished = false;
+        bool finished = false;
+
+        friend bool operator==(const view&, const view&) = default;
     };
 
     struct peer {
@@ -416,26 +423,47 @@ private:
         server_session session;
         std::string user;
         std::vector<std::uint32_t> subscribers;  // by the slot of the session's handle
-        std::vector<std::uint32_t> blocked;      // of those, the ones whose queue waits for room here
+        std::size_t blocked = 0;                 // of those: how many are
         detail::ring<waiting_message> backlog;
         std::size_t backlog_size = 0;
-        std::optional<time_point> deadline;  // as the heap knows it: never later than the session's
-        bool is_ready = false;
-        bool is_changed = false;
-        bool is_untold = false;
+        std::optional<time_point> deadline;  // its entry of the heap that counts: never later than the session's
+        view shown;                          // as the host was told last
         bool closed_told = false;
         bool forgotten = false;
     };
 
+    // Connections that something is to be done about, each once, in order.
+    enum list_name : std::uint8_t {
+        ready,    // may have events
+        changed,  // for poll_changed()
+        untold,   // have a deadline that begins with the next `now`
+        list_count
+    };
+    struct list {
+        std::uint32_t first = none;
+        std::uint32_t last = none;
+    };
+
+    struct slot {
+        std::unique_ptr<peer> connection;  // a session does not move: views into it are out
+        std::uint32_t generation = 0;
+        std::uint32_t next_free = none;
+        std::array<std::uint32_t, list_count> next{};
+        std::array<bool, list_count> listed{};
+    };
+
     struct subscriber {
-        std::uint32_t peer = none;  // none: the slot is free
+        std::uint32_t peer = none;
         subscription_handle handle;
+        std::uint32_t home = none;      // which topic, pattern or queue
+        std::uint32_t position = none;  // in the topic's list
+        std::uint32_t previous = none;  // in the queue's list of consumers that take messages; `next` links free ones, too
+        std::uint32_t next = none;
+        std::uint32_t window = 0;
+        std::uint32_t unsettled = 0;
         place where = place::nowhere;
-        std::uint32_t home = none;      // which topic, pattern, queue
-        std::uint32_t position = none;  // in the home's list
-        std::size_t window = 0;
-        std::size_t unsettled = 0;
-        bool blocked = false;
+        bool takes = false;    // is in that list
+        bool blocked = false;  // the connection is full
     };
 
     struct audience {  // of a topic, a pattern or a user's destination
@@ -448,15 +476,20 @@ private:
         std::size_t size = 0;
         std::size_t deliveries = 0;
         bool dead = false;  // in the dead-letter queue
+
+        friend bool operator<(const stored_message& a, const stored_message& b) noexcept { return a.number > b.number; }
     };
 
     struct queue {
-        detail::ring<stored_message> messages;
-        std::vector<std::uint32_t> consumers;
-        std::size_t next = 0;  // whose turn it is
-        std::size_t count = 0;  // messages here and unsettled
-        std::size_t size = 0;   // their octets
-        std::uint64_t last = 0;
+        detail::ring<stored_message> fresh;    // never delivered, in order
+        std::vector<stored_message> returned;  // all older than those: a heap, the oldest on top
+        std::size_t count = 0;                 // messages here, unsettled and promised
+        std::size_t size = 0;                  // their octets
+        std::uint64_t last = 0;                // number of the newest
+        std::size_t consumers = 0;
+        list taking;  // consumers with window and output left; whose turn it is comes first
+        std::uint32_t next_due = none;
+        bool due = false;
     };
 
     struct unsettled_message {
@@ -471,71 +504,98 @@ private:
         friend bool operator<(const deadline& a, const deadline& b) noexcept { return a.at > b.at; }  // earliest on top
     };
 
-    // ---- peers ---------------------------------------------------------------------------------------------
+    // ---- connections ---------------------------------------------------------------------------------------
 
     const peer* find(connection_id id) const noexcept {
-        if (id.slot >= peers_.size() || generations_[id.slot] != id.generation) return nullptr;
-        return peers_[id.slot].get();
+        if (id.slot >= slots_.size() || slots_[id.slot].generation != id.generation) return nullptr;
+        return slots_[id.slot].connection.get();
     }
     peer* find(connection_id id) noexcept { return const_cast<peer*>(std::as_const(*this).find(id)); }
+    peer& peer_of(const subscriber& s) noexcept { return *slots_[s.peer].connection; }
 
-    void free(peer& p) {
-        const std::uint32_t slot = p.id.slot;
-        peers_[slot].reset();
-        free_peers_.push_back(slot);
+    void free(peer& p) noexcept {
+        const std::uint32_t i = p.id.slot;
+        slots_[i].connection.reset();
+        slots_[i].next_free = std::exchange(free_slots_, i);
         --open_;
     }
 
-    void ready(peer& p) {
-        if (!std::exchange(p.is_ready, true)) ready_.push_back(p.id);
-    }
-    void changed(peer& p) {
-        if (!std::exchange(p.is_changed, true)) changed_.push_back(p.id);
+    void enlist(list_name name, const peer& p) noexcept {
+        const std::uint32_t i = p.id.slot;
+        if (std::exchange(slots_[i].listed[name], true)) return;
+        list& l = lists_[name];
+        slots_[i].next[name] = none;
+        (l.last == none ? l.first : slots_[l.last].next[name]) = i;
+        l.last = i;
     }
 
-    /// Something was done to the session that the host has to know of.
+    peer* next(list_name name) noexcept {
+        list& l = lists_[name];
+        while (l.first != none) {
+            slot& s = slots_[l.first];
+            l.first = s.next[name];
+            if (l.first == none) l.last = none;
+            s.listed[name] = false;
+            if (s.connection) return s.connection.get();
+        }
+        return nullptr;
+    }
+
+    static view look(const server_session& s) noexcept {
+        return {s.unsent(), s.wants_input(), s.output_finished(), s.finished()};
+    }
+
+    /// After anything that was done to the session: what the host and the clock have to know of.
     void touched(peer& p) {
-        changed(p);
-        schedule(p);
-    }
-
-    /// The session was written to without being told the time: its new deadlines begin at the next `now`.
-    void wrote(peer& p) {
-        changed(p);
-        if (!std::exchange(p.is_untold, true)) untold_.push_back(p.id);
-    }
-
-    void schedule(peer& p) {
+        if (p.forgotten) return;
+        const slot& s = slots_[p.id.slot];
+        if (!s.listed[changed] && p.shown != look(p.session)) enlist(changed, p);
+        if (s.listed[untold]) return;
         const auto next = p.session.next_timeout();
-        if (!next || (p.deadline && *p.deadline <= *next)) return;  // too early is harmless, too late is not
-        p.deadline = next;
-        deadlines_.push_back({*next, p.id});
+        if (!next) return;
+        if (*next <= now_) {
+            enlist(untold, p);
+        } else {
+            schedule(p, *next);
+        }
+    }
+
+    /// Too early is harmless, too late is not: an entry is added only where there is no earlier one.
+    void schedule(peer& p, time_point at) {
+        if (p.deadline && *p.deadline <= at) return;
+        if (deadlines_.size() > 2 * slots_.size() + 16) {
+            std::erase_if(deadlines_, [this](const deadline& d) { return !counts(d); });
+            std::make_heap(deadlines_.begin(), deadlines_.end());
+        }
+        deadlines_.push_back({at, p.id});
         std::push_heap(deadlines_.begin(), deadlines_.end());
+        p.deadline = at;
+    }
+    bool counts(const deadline& d) const noexcept {
+        const peer* p = find(d.id);
+        return p != nullptr && p->deadline == d.at;
     }
 
     void tell(time_point now) {
         now_ = (std::max)(now_, now);
-        while (!untold_.empty()) {
-            peer* p = find(untold_.front());
-            untold_.pop_front();
-            if (p == nullptr) continue;
-            p->is_untold = false;
+        while (peer* p = next(untold)) {
             p->session.consume_output(0, now_);
-            schedule(*p);
+            if (const auto at = p->session.next_timeout()) schedule(*p, *at);
         }
     }
 
     template <class How>
-    void end(peer& p, How how) {
-        how(p.session);
-        ready(p);
-        wrote(p);
+    void end(peer* p, How how) {
+        if (p == nullptr) return;
+        how(p->session);
+        enlist(ready, *p);
+        touched(*p);
     }
 
     // ---- destinations --------------------------------------------------------------------------------------
 
     static bool starts_with(std::string_view text, std::string_view prefix) noexcept {
-        return text.size() > prefix.size() && text.substr(0, prefix.size()) == prefix;
+        return text.size() > prefix.size() && text.starts_with(prefix);
     }
 
     bool allowed(const peer& p, broker_action action, std::string_view destination) const {
@@ -581,14 +641,8 @@ private:
         }
     }
 
-    std::string user_destination(std::string_view destination) const {
-        std::string full = options_.user_prefix;
-        full += destination.substr(!destination.empty() && destination.front() == '/' ? 1 : 0);
-        return full;
-    }
-
     /// Whose `/user/...` destinations a connection sees: the user's, or its own where it has no name. A NUL cannot stand
-    /// in a header, so no user can take on such a name.
+    /// in a header, so no client can take on such a name.
     static std::string owner_of(const peer& p) {
         if (!p.user.empty()) return p.user;
         return std::string(1, '\0') + std::to_string(p.id.slot) + '.' + std::to_string(p.id.generation);
@@ -610,48 +664,51 @@ private:
 
     // ---- publishing ----------------------------------------------------------------------------------------
 
-    /// Whether route() could take the message: all that it may refuse is refused here.
-    errc check_route(const frame_view& sent, std::size_t more_messages = 0, std::size_t more_bytes = 0) {
-        const std::string_view destination = sent.get_or(header_names::destination);
-        const place where = locate(destination);
-        if (where != place::topic && where != place::queue) return errc::bad_destination;
-        // 1.2 can carry every header that any of them can.
+    /// Whether this can become a MESSAGE at all. 1.2 can carry every header that any version can.
+    errc check_message(const frame_view& sent) const noexcept {
         const detail::message_head head(sent, version::v1_2, options_.session.encoding.content_length);
         if (head.error() != errc::ok) return head.error();
-        if (where == place::topic) return errc::ok;
-        const auto i = queues_.find(destination);
-        if (i == none) return queues_.size() < options_.max_queues ? errc::ok : errc::queue_full;
-        const queue& q = queues_[i];
-        const bool fits = q.count + more_messages < options_.max_queue_messages &&
-                          q.size + more_bytes + head.size() + sent.body.size() <= options_.max_queue_bytes;
-        return fits ? errc::ok : errc::queue_full;
+        const bool fits = head.size() + sent.body.size() + private_part <=
+                          server_session::largest_message(options_.session.limits);
+        return fits ? errc::ok : errc::frame_too_large;
+    }
+
+    shared_message share(const frame_view& sent) const {
+        return shared_message(sent, options_.session.encoding.content_length);
     }
 
     errc route(const frame_view& sent) {
-        if (const errc e = check_route(sent); e != errc::ok) return e;
         const std::string_view destination = sent.get_or(header_names::destination);
-        ++stats_.published;
-        if (locate(destination) == place::queue) {
-            enqueue(destination, shared_message(sent, options_.session.encoding.content_length));
-            return errc::ok;
+        const place where = locate(destination);
+        if (where != place::topic && where != place::queue) return errc::bad_destination;
+        if (const errc e = check_message(sent); e != errc::ok) return e;
+        if (where == place::topic) {
+            to_topic(sent);
+        } else {
+            shared_message message = share(sent);
+            const std::uint32_t i = reserve(destination, message.memory());
+            if (i == none) return errc::queue_full;
+            to_queue(i, std::move(message));
         }
+        return errc::ok;
+    }
+
+    void to_topic(const frame_view& sent) {
+        const std::string_view destination = sent.get_or(header_names::destination);
         fan_out_.clear();
-        if (const auto i = topics_.find(destination); i != none) collect(topics_[i]);
+        if (const auto i = audiences_.find(destination); i != none) collect(audiences_[i]);
         for (auto i = patterns_.first(); i != none; i = patterns_.next(i)) {
             if (matches(patterns_.key(i), destination)) collect(patterns_[i]);
         }
         fan_out(sent);
-        return errc::ok;
     }
 
-    errc send_to_user(std::string_view owner, std::string_view destination, std::string_view body, header_list extra) {
+    errc send_to_user(std::string_view owner, const frame_view& sent) {
+        const std::string_view destination = sent.get_or(header_names::destination);
         if (locate(destination) != place::user) return errc::bad_destination;
-        const frame_view sent = make_send(destination, body, extra);
-        const detail::message_head head(sent, version::v1_2, options_.session.encoding.content_length);
-        if (head.error() != errc::ok) return head.error();
-        ++stats_.published;
+        if (const errc e = check_message(sent); e != errc::ok) return e;
         fan_out_.clear();
-        if (const auto i = users_.find(user_key(owner, destination)); i != none) collect(users_[i]);
+        if (const auto i = audiences_.find(user_key(owner, destination)); i != none) collect(audiences_[i]);
         fan_out(sent);
         return errc::ok;
     }
@@ -660,311 +717,350 @@ private:
 
     /// One message to all of fan_out_. Nothing that happens in here removes a subscriber.
     void fan_out(const frame_view& sent) {
+        ++stats_.published;
         if (fan_out_.empty()) return;
         if (fan_out_.size() == 1) {
             // One reader that keeps up: straight into its output.
-            subscriber& s = subscribers_[fan_out_.front()];
-            peer& p = *peers_[s.peer];
+            const subscriber& s = subscribers_[fan_out_.front()];
+            peer& p = peer_of(s);
             if (p.backlog.empty() && p.session.message(s.handle, sent, untracked) == errc::ok) {
                 ++stats_.delivered;
-                return wrote(p);
+                return touched(p);
             }
         }
-        const shared_message message(sent, options_.session.encoding.content_length);
+        const shared_message message = share(sent);
         for (const std::uint32_t i : fan_out_) {
-            peer& p = *peers_[subscribers_[i].peer];
-            if (p.backlog.empty()) {
-                const errc e = p.session.message(subscribers_[i].handle, message, untracked);
-                if (e == errc::ok) {
-                    ++stats_.delivered;
-                    wrote(p);
-                    continue;
-                }
-                if (e != errc::output_full && e != errc::window_full) {
-                    ++stats_.dropped;  // the session is ending, or its version or limits cannot take the message
-                    continue;
-                }
-            }
-            wait(p, i, message);
+            peer& p = peer_of(subscribers_[i]);
+            if (!p.backlog.empty() || !deliver(p, i, message)) wait(p, i, message);
         }
+    }
+
+    /// False if the message has to wait.
+    bool deliver(peer& p, std::uint32_t i, const shared_message& message) {
+        const errc e = p.session.message(subscribers_[i].handle, message, untracked);
+        switch (e) {
+            case errc::ok: ++stats_.delivered; break;
+            case errc::output_full:
+            case errc::window_full: return false;
+            case errc::not_connected: break;  // it is ending
+            default: ++stats_.dropped; break;  // its version cannot carry it, or its subscription's id is too long
+        }
+        touched(p);
+        return true;
     }
 
     // ---- slow consumers ------------------------------------------------------------------------------------
 
     void wait(peer& p, std::uint32_t i, const shared_message& message) {
-        const std::size_t size = message.body().size() + 128;  // its share of the head is not worth counting exactly
+        const std::size_t size = message.memory();
         const auto full = [&] {
             return p.backlog.size() >= options_.max_backlog_messages || p.backlog_size + size > options_.max_backlog_bytes;
         };
-        if (full()) {
-            switch (options_.slow) {
-                case slow_consumer::drop_newest: ++stats_.dropped; return;
-                case slow_consumer::disconnect:
-                    ++stats_.dropped;
-                    return end(p, [](server_session& s) { s.fail("too slow"); });
-                case slow_consumer::drop_oldest:
-                    while (!p.backlog.empty() && full()) {
-                        pop_backlog(p);
-                        ++stats_.dropped;
-                    }
-                    if (full()) {  // larger than all that may wait
-                        ++stats_.dropped;
-                        return;
-                    }
-                    break;
+        if (options_.slow == slow_consumer::drop_oldest) {
+            while (!p.backlog.empty() && full()) {
+                pop_backlog(p);
+                ++stats_.dropped;
             }
         }
-        p.backlog.push_back({i, message, size});
+        if (full()) {
+            ++stats_.dropped;
+            if (options_.slow == slow_consumer::disconnect) end(&p, [](server_session& s) { s.fail("too slow"); });
+            return;
+        }
+        p.backlog.push_back({i, message});
         p.backlog_size += size;
         ++stats_.backlog_messages;
     }
 
-    void pop_backlog(peer& p) {
-        p.backlog_size -= p.backlog.front().size;
+    void pop_backlog(peer& p) noexcept {
+        p.backlog_size -= p.backlog.front().message.memory();
         p.backlog.pop_front();
         --stats_.backlog_messages;
     }
 
-    void drain_backlog(peer& p) {
+    /// The connection may take messages again: what waits for it, and those of its queues.
+    void reopened(peer& p) {
         while (!p.backlog.empty()) {
             const waiting_message& w = p.backlog.front();
-            if (w.subscriber != none) {  // its subscription still exists
-                const errc e = p.session.message(subscribers_[w.subscriber].handle, w.message, untracked);
-                if (e == errc::output_full || e == errc::window_full) break;
-                ++(e == errc::ok ? stats_.delivered : stats_.dropped);
-            }
+            if (w.subscriber != none && !deliver(p, w.subscriber, w.message)) break;
             pop_backlog(p);
-            wrote(p);
         }
-        if (p.backlog.empty()) p.backlog.shrink(16);
+        p.backlog.shrink(16);
+        for (std::size_t n = 0; p.blocked != 0 && n < p.subscribers.size(); ++n) {
+            const std::uint32_t i = p.subscribers[n];
+            if (i == none || !subscribers_[i].blocked) continue;
+            subscribers_[i].blocked = false;
+            --p.blocked;
+            offer(i);
+        }
     }
 
     // ---- queues --------------------------------------------------------------------------------------------
+    //
+    // A queue exists while it has messages or consumers. It is served, and erased, in serve() alone, at the end of
+    // whatever has changed it: until then its index is good.
 
-    /// There is room: check_route() said so.
-    void enqueue(std::string_view destination, shared_message message, bool dead = false) {
-        auto i = queues_.find(destination);
-        if (i == none) i = queues_.insert(destination);
+    void mark(std::uint32_t i) noexcept {
         queue& q = queues_[i];
-        stored_message m{std::move(message), ++q.last, 0, 0, dead};
-        m.size = m.message.memory();
-        ++q.count;
-        q.size += m.size;
-        ++stats_.queued_messages;
-        stats_.queued_bytes += m.size;
-        q.messages.push_back(std::move(m));
-        dispatch(i);
+        if (std::exchange(q.due, true)) return;
+        q.next_due = none;
+        (due_.last == none ? due_.first : queues_[due_.last].next_due) = i;
+        due_.last = i;
     }
 
-    /// Hands out what waits, one message to one consumer, in turn among those with window and output left.
-    void dispatch(std::uint32_t i) {
-        queue& q = queues_[i];
-        while (!q.messages.empty()) {
-            std::size_t tries = q.consumers.size();
-            for (; tries != 0; --tries) {
-                if (q.next >= q.consumers.size()) q.next = 0;
-                if (hand_over(i, q.consumers[q.next++])) break;
-            }
-            if (tries == 0) return;
+    void serve() {
+        while (due_.first != none) {
+            const std::uint32_t i = due_.first;
+            due_.first = queues_[i].next_due;
+            if (due_.first == none) due_.last = none;
+            queues_[i].due = false;
+            dispatch(i);
+            const queue& q = queues_[i];
+            if (!q.due && q.count == 0 && q.consumers == 0) queues_.erase(i);
         }
     }
 
-    bool hand_over(std::uint32_t i, std::uint32_t to) {
+    bool may_exist(std::string_view destination) const noexcept {
+        return queues_.size() < options_.max_queues || destination == options_.dead_letter ||
+               queues_.find(destination) != none;
+    }
+    std::uint32_t find_or_insert_queue(std::string_view destination) {
+        const std::uint32_t i = queues_.find(destination);
+        return i == none ? queues_.insert(destination) : i;
+    }
+
+    /// Promises room for one message; none where there is none.
+    std::uint32_t reserve(std::string_view destination, std::size_t size) {
+        if (!may_exist(destination)) return none;
+        const std::uint32_t i = find_or_insert_queue(destination);
+        mark(i);
         queue& q = queues_[i];
+        if (q.count >= options_.max_queue_messages || q.size + size > options_.max_queue_bytes) return none;
+        ++q.count;
+        q.size += size;
+        return i;
+    }
+    void release(std::uint32_t i, std::size_t size) noexcept {
+        --queues_[i].count;
+        queues_[i].size -= size;
+        mark(i);
+    }
+
+    /// There is room: reserve() said so.
+    void put(std::uint32_t i, shared_message message, bool dead = false) {
+        queue& q = queues_[i];
+        const std::size_t size = message.memory();
+        q.fresh.push_back({std::move(message), ++q.last, size, 0, dead});
+        ++stats_.queued_messages;
+        stats_.queued_bytes += size;
+        mark(i);
+    }
+    void to_queue(std::uint32_t i, shared_message message) {
+        ++stats_.published;
+        put(i, std::move(message));
+        dispatch(i);  // at once: the order of messages is that of calls
+    }
+
+    static bool has_message(const queue& q) noexcept { return !q.returned.empty() || !q.fresh.empty(); }
+    static stored_message& next_message(queue& q) noexcept {
+        return q.returned.empty() ? q.fresh.front() : q.returned.front();
+    }
+    stored_message take_next(queue& q) noexcept {
+        stored_message m;
+        if (q.returned.empty()) {
+            m = std::move(q.fresh.front());
+            q.fresh.pop_front();
+        } else {
+            std::pop_heap(q.returned.begin(), q.returned.end());
+            m = std::move(q.returned.back());
+            q.returned.pop_back();
+        }
+        --stats_.queued_messages;
+        stats_.queued_bytes -= m.size;
+        return m;
+    }
+
+    /// Adds a consumer to those whose turn comes, as the last one, if it can take a message.
+    void offer(std::uint32_t i) noexcept {
+        subscriber& s = subscribers_[i];
+        if (s.takes || s.blocked || s.unsettled >= s.window) return;
+        list& l = queues_[s.home].taking;
+        s.takes = true;
+        s.next = none;
+        s.previous = l.last;
+        (l.last == none ? l.first : subscribers_[l.last].next) = i;
+        l.last = i;
+        mark(s.home);
+    }
+    void withdraw(std::uint32_t i) noexcept {
+        subscriber& s = subscribers_[i];
+        if (!std::exchange(s.takes, false)) return;
+        list& l = queues_[s.home].taking;
+        (s.previous == none ? l.first : subscribers_[s.previous].next) = s.next;
+        (s.next == none ? l.last : subscribers_[s.next].previous) = s.previous;
+    }
+
+    /// Hands out what waits, one message to one consumer in turn.
+    void dispatch(std::uint32_t i) {
+        while (has_message(queues_[i]) && queues_[i].taking.first != none) {
+            const std::uint32_t to = queues_[i].taking.first;
+            withdraw(to);
+            if (hand_over(i, to)) {
+                offer(to);
+            } else {
+                subscribers_[to].blocked = true;
+                ++peer_of(subscribers_[to]).blocked;
+            }
+        }
+    }
+
+    /// False if the connection is full or ending, or its subscription has an id too long for this message.
+    bool hand_over(std::uint32_t i, std::uint32_t to) {
         subscriber& s = subscribers_[to];
-        peer& p = *peers_[s.peer];
-        if (s.blocked || s.unsettled >= s.window) return false;
-        stored_message& m = q.messages.front();
+        peer& p = peer_of(s);
+        const stored_message& m = next_message(queues_[i]);
         std::array<header, 2> extra;
         std::size_t count = 0;
         if (m.dead) extra[count++] = {header_names::destination, options_.dead_letter};
         if (m.deliveries != 0) extra[count++] = {header_names::redelivered, "true"};
         const bool tracked = p.session.mode(s.handle) != ack_mode::automatic;
         const std::uint64_t tag = tracked ? next_tag() : untracked;
-        const errc e = p.session.message(s.handle, m.message, tag, std::span<const header>(extra.data(), count));
-        if (e != errc::ok) {
-            // Full, or too large for it, or its session is ending: another may take the message.
-            if (e == errc::output_full || e == errc::window_full) {
-                s.blocked = true;
-                p.blocked.push_back(to);
-            }
-            return false;
-        }
+        const auto more = std::span<const header>(extra.data(), count);
+        if (p.session.message(s.handle, m.message, tag, more) != errc::ok) return false;
         ++stats_.delivered;
         if (m.deliveries != 0) ++stats_.redelivered;
-        --stats_.queued_messages;
-        stats_.queued_bytes -= m.size;
-        ++m.deliveries;
         if (tracked) {
             ++s.unsettled;
-            ++stats_.unsettled_messages;
-            keep(tag, i, std::move(m));
+            keep(tag, i);
         } else {
-            forget_message(i, m.size);
+            release(i, take_next(queues_[i]).size);
         }
-        q.messages.pop_front();
-        wrote(p);
+        touched(p);
         return true;
     }
 
-    /// The connection takes messages again: so do its queues.
-    void unblock(peer& p) {
-        if (p.blocked.empty()) return;
-        std::vector<std::uint32_t> blocked;
-        blocked.swap(p.blocked);
-        for (const std::uint32_t i : blocked) subscribers_[i].blocked = false;
-        for (const std::uint32_t i : blocked) dispatch(subscribers_[i].home);
-    }
-
-    std::uint64_t next_tag() const noexcept { return free_unsettled_ == none ? unsettled_.size() : free_unsettled_; }
-
-    void keep(std::uint64_t tag, std::uint32_t i, stored_message message) {
-        if (tag == unsettled_.size()) {
+    /// Where the next unsettled message will be kept. Nothing that may fail comes after it has been delivered.
+    std::uint64_t next_tag() {
+        if (free_unsettled_ == none) {
             unsettled_.emplace_back();
-        } else {
-            free_unsettled_ = unsettled_[tag].next_free;
+            free_unsettled_ = static_cast<std::uint32_t>(unsettled_.size() - 1);
         }
-        unsettled_[tag] = {std::move(message), i, none};
+        return free_unsettled_;
     }
-
-    stored_message take(std::uint64_t tag) {
+    void keep(std::uint64_t tag, std::uint32_t i) noexcept {
         unsettled_message& u = unsettled_[tag];
-        stored_message m = std::move(u.message);
-        u = {};
+        free_unsettled_ = u.next_free;
+        u.message = take_next(queues_[i]);
+        u.queue = i;
+        ++u.message.deliveries;
+        ++stats_.unsettled_messages;
+    }
+    stored_message take(std::uint64_t tag) noexcept {
+        unsettled_message& u = unsettled_[tag];
         u.next_free = std::exchange(free_unsettled_, static_cast<std::uint32_t>(tag));
         --stats_.unsettled_messages;
-        return m;
+        return std::exchange(u.message, {});
     }
 
     /// Settled for good.
-    void accept_tags(std::span<const std::uint64_t> tags) {
+    void settle(std::span<const std::uint64_t> tags) noexcept {
         for (const std::uint64_t tag : tags) {
-            if (tag == untracked) continue;
-            const std::uint32_t i = unsettled_[tag].queue;
-            const stored_message m = take(tag);
-            forget_message(i, m.size);
-            erase_if_idle(i);
+            if (tag != untracked) release(unsettled_[tag].queue, take(tag).size);
         }
     }
 
-    /// Back to where they came from, in their order, or to the dead-letter queue. Later ones first: each then goes to
-    /// the front. Their queues exist, for they count what is unsettled; dispatch_returned() serves them.
-    void return_tags(std::span<const std::uint64_t> tags) {
-        for (std::size_t n = tags.size(); n-- != 0;) {
-            if (tags[n] == untracked) continue;
-            const std::uint32_t i = unsettled_[tags[n]].queue;
-            stored_message m = take(tags[n]);
-            if (returned_.empty() || returned_.back() != i) returned_.push_back(i);
-            if (m.deliveries >= options_.max_deliveries && !m.dead) {
-                forget_message(i, m.size);
+    /// Back to where they came from, in their order, or to the dead-letter queue.
+    void give_back(std::span<const std::uint64_t> tags) {
+        for (const std::uint64_t tag : tags) {
+            if (tag == untracked) continue;
+            const std::uint32_t i = unsettled_[tag].queue;
+            stored_message m = take(tag);
+            if (options_.max_deliveries != 0 && m.deliveries >= options_.max_deliveries && !m.dead) {
+                release(i, m.size);
                 bury(std::move(m));
                 continue;
             }
             ++stats_.queued_messages;
             stats_.queued_bytes += m.size;
-            detail::ring<stored_message>& messages = queues_[i].messages;
-            messages.push_front(std::move(m));
-            for (std::size_t at = 0; at + 1 < messages.size(); ++at) {
-                if (messages[at].number < messages[at + 1].number) break;
-                std::swap(messages[at], messages[at + 1]);
-            }
+            std::vector<stored_message>& returned = queues_[i].returned;
+            returned.push_back(std::move(m));
+            std::push_heap(returned.begin(), returned.end());
+            mark(i);
         }
-    }
-
-    void dispatch_returned() {
-        std::sort(returned_.begin(), returned_.end());
-        returned_.erase(std::unique(returned_.begin(), returned_.end()), returned_.end());
-        for (const std::uint32_t i : returned_) {
-            dispatch(i);
-            erase_if_idle(i);
-        }
-        returned_.clear();
-    }
-
-    void forget_message(std::uint32_t i, std::size_t size) noexcept {
-        --queues_[i].count;
-        queues_[i].size -= size;
     }
 
     void bury(stored_message m) {
-        if (locate(options_.dead_letter) == place::queue) {
-            const auto i = queues_.find(options_.dead_letter);
-            const bool fits = i == none || (queues_[i].count < options_.max_queue_messages &&
-                                            queues_[i].size + m.size <= options_.max_queue_bytes);
-            if (fits) {
-                ++stats_.dead_lettered;
-                return enqueue(options_.dead_letter, std::move(m.message), true);
-            }
+        const bool mortal = !m.dead && locate(options_.dead_letter) == place::queue;
+        const std::uint32_t i = mortal ? reserve(options_.dead_letter, m.size) : none;
+        if (i == none) {
+            ++stats_.dropped;
+        } else {
+            ++stats_.dead_lettered;
+            put(i, std::move(m.message), true);
         }
-        ++stats_.dropped;
-    }
-
-    void erase_if_idle(std::uint32_t i) {
-        if (!queues_.contains(i, queues_.generation(i))) return;  // gone already
-        if (queues_[i].count == 0 && queues_[i].consumers.empty()) queues_.erase(i);
     }
 
     // ---- subscriptions -------------------------------------------------------------------------------------
 
-    std::uint32_t add_subscriber(peer& p, subscription_handle handle, place where, std::string_view key, std::size_t window) {
-        std::uint32_t i = 0;
-        if (free_subscribers_.empty()) {
-            i = static_cast<std::uint32_t>(subscribers_.size());
+    void add_subscriber(peer& p, subscription_handle handle, place where, std::string_view key, std::uint32_t window) {
+        if (p.subscribers.size() <= handle.slot) p.subscribers.resize(handle.slot + 1, none);
+        if (free_subscribers_ == none) {
             subscribers_.emplace_back();
-        } else {
-            i = free_subscribers_.back();
-            free_subscribers_.pop_back();
+            free_subscribers_ = static_cast<std::uint32_t>(subscribers_.size() - 1);
         }
+        const std::uint32_t i = free_subscribers_;
         subscriber& s = subscribers_[i];
-        s = {p.id.slot, handle, where, none, none, window, 0, false};
-        const auto home = [&](auto& places) {
+        const std::uint32_t next_free = s.next;
+        s = {.peer = p.id.slot, .handle = handle, .window = window, .where = where};
+        if (where == place::queue) {
+            s.home = find_or_insert_queue(key);
+            ++queues_[s.home].consumers;
+            offer(i);
+        } else {
+            detail::table<audience>& places = places_of(s);
             s.home = places.find(key);
             if (s.home == none) s.home = places.insert(key);
-        };
-        if (where == place::topic) home(topics_);
-        if (where == place::pattern) home(patterns_);
-        if (where == place::user) home(users_);
-        if (where == place::queue) home(queues_);
-        std::vector<std::uint32_t>& list = list_of(s);
-        s.position = static_cast<std::uint32_t>(list.size());
-        list.push_back(i);
-        if (p.subscribers.size() <= handle.slot) p.subscribers.resize(handle.slot + 1, none);
+            std::vector<std::uint32_t>& all = places[s.home].subscribers;
+            s.position = static_cast<std::uint32_t>(all.size());
+            all.push_back(i);
+        }
+        free_subscribers_ = next_free;
         p.subscribers[handle.slot] = i;
         ++stats_.subscriptions;
-        return i;
     }
 
-    std::vector<std::uint32_t>& list_of(const subscriber& s) noexcept {
-        switch (s.where) {
-            case place::queue: return queues_[s.home].consumers;
-            case place::pattern: return patterns_[s.home].subscribers;
-            case place::user: return users_[s.home].subscribers;
-            default: return topics_[s.home].subscribers;
-        }
+    /// none if it has ended: a transaction may outlive it.
+    std::uint32_t subscriber_of(const peer& p, subscription_handle handle) const noexcept {
+        const std::uint32_t i = handle.slot < p.subscribers.size() ? p.subscribers[handle.slot] : none;
+        return i != none && subscribers_[i].handle == handle ? i : none;
     }
 
-    /// What it never settled goes back to the queue, and on to other consumers.
-    void remove_subscriber(peer& p, std::uint32_t i, std::span<const std::uint64_t> unsettled) {
-        const subscriber s = subscribers_[i];
+    detail::table<audience>& places_of(const subscriber& s) noexcept {
+        return s.where == place::pattern ? patterns_ : audiences_;
+    }
+
+    void remove_subscriber(peer& p, std::uint32_t i) noexcept {
+        subscriber& s = subscribers_[i];
         p.subscribers[s.handle.slot] = none;
-        std::erase(p.blocked, i);
         for (std::size_t n = 0; n < p.backlog.size(); ++n) {
             if (p.backlog[n].subscriber == i) p.backlog[n].subscriber = none;
         }
-        std::vector<std::uint32_t>& list = list_of(s);
-        list[s.position] = list.back();
-        subscribers_[list[s.position]].position = s.position;
-        list.pop_back();
-        const bool deserted = list.empty();
-        if (s.where == place::topic && deserted) topics_.erase(s.home);
-        if (s.where == place::pattern && deserted) patterns_.erase(s.home);
-        if (s.where == place::user && deserted) users_.erase(s.home);
-        subscribers_[i] = subscriber{};
-        free_subscribers_.push_back(i);
+        if (s.where == place::queue) {
+            withdraw(i);
+            if (s.blocked) --p.blocked;
+            --queues_[s.home].consumers;
+            mark(s.home);
+        } else {
+            detail::table<audience>& places = places_of(s);
+            std::vector<std::uint32_t>& all = places[s.home].subscribers;
+            all[s.position] = all.back();
+            subscribers_[all[s.position]].position = s.position;
+            all.pop_back();
+            if (all.empty()) places.erase(s.home);
+        }
+        s = {};
+        s.next = std::exchange(free_subscribers_, i);
         --stats_.subscriptions;
-        return_tags(unsettled);
-        dispatch_returned();
-        if (s.where == place::queue) erase_if_idle(s.home);
     }
 
     // ---- what clients do -----------------------------------------------------------------------------------
@@ -975,14 +1071,17 @@ private:
             case server_event::send: return client_send(p, event.frame);
             case server_event::subscribe: return client_subscribe(p, event);
             case server_event::unsubscribe:
-                remove_subscriber(p, p.subscribers[event.subscription.slot], event.settled);
+                if (const auto i = subscriber_of(p, event.subscription); i != none) remove_subscriber(p, i);
+                give_back(event.settled);
+                reopened(p);
                 if (options_.subscription_events) return event_of(broker_event::unsubscribed, p, event.frame);
                 return std::nullopt;
             case server_event::ack:
             case server_event::nack:
-                settle(p, event.subscription, event.settled, event.kind == server_event::ack);
+                client_settles(p, event.subscription, event.settled, event.kind == server_event::ack);
+                reopened(p);
                 return std::nullopt;
-            case server_event::commit: client_commit(p, event); return std::nullopt;
+            case server_event::commit: client_commits(p, event); return std::nullopt;
             case server_event::closed: return client_closed(p, event);
             default: return std::nullopt;
         }
@@ -992,24 +1091,24 @@ private:
         return {kind, p.id, f, errc::ok};
     }
 
-    void refuse(peer& p, std::string_view why, const frame_view& f) {
-        end(p, [&](server_session& s) { s.fail(why, f); });
-    }
-
-    std::optional<broker_event> client_send(peer& p, const frame_view& f) {
-        const std::string_view destination = f.get_or(header_names::destination);
-        const errc e = check_send(p, f);
-        if (e != errc::ok) {
-            refuse(p, explain(e), f);
-        } else if (locate(destination) == place::application) {
-            return event_of(broker_event::message, p, f);
-        } else if (const errc routed = route(f); routed != errc::ok) {
-            refuse(p, explain(routed), f);
-        }
+    std::optional<broker_event> refuse(peer& p, std::string_view why, const frame_view& f) {
+        end(&p, [&](server_session& s) { s.fail(why, f); });
         return std::nullopt;
     }
 
-    errc check_send(const peer& p, const frame_view& f) {
+    std::optional<broker_event> client_send(peer& p, const frame_view& f) {
+        errc e = check_send(p, f);
+        if (e == errc::ok && is_for_application(f)) return event_of(broker_event::message, p, f);
+        if (e == errc::ok) e = route(f);
+        if (e != errc::ok) refuse(p, explain(e), f);
+        return std::nullopt;
+    }
+
+    bool is_for_application(const frame_view& sent) const noexcept {
+        return locate(sent.get_or(header_names::destination)) == place::application;
+    }
+
+    errc check_send(const peer& p, const frame_view& f) const {
         const std::string_view destination = f.get_or(header_names::destination);
         const place where = locate(destination);
         const bool open = where == place::topic || where == place::queue || where == place::application;
@@ -1018,113 +1117,112 @@ private:
     }
 
     std::optional<broker_event> client_subscribe(peer& p, const server_event& event) {
-        const std::string_view destination = event.frame.get_or(header_names::destination);
+        const frame_view& f = event.frame;
+        const std::string_view destination = f.get_or(header_names::destination);
         const place where = locate(destination);
-        if (where == place::nowhere || where == place::application) {
-            return refuse(p, explain(errc::bad_destination), event.frame), std::nullopt;
-        }
-        if (event.frame.get("selector")) return refuse(p, "selectors are not supported", event.frame), std::nullopt;
-        if (!allowed(p, broker_action::subscribe, destination)) {
-            return refuse(p, explain(errc::not_authorized), event.frame), std::nullopt;
-        }
-        const bool new_queue = where == place::queue && queues_.find(destination) == none;
-        if (new_queue && queues_.size() >= options_.max_queues) {
-            return refuse(p, explain(errc::queue_full), event.frame), std::nullopt;
-        }
-        std::size_t window = options_.window;
-        if (const auto wanted = event.frame.get("prefetch-count")) {
-            std::size_t number = 0;
-            for (const char c : *wanted) {
-                if (c < '0' || c > '9' || number > window) break;
-                number = number * 10 + static_cast<std::size_t>(c - '0');
-            }
-            if (number != 0) window = (std::min)(window, number);
-        }
-        const std::uint32_t i =
-            where == place::user
-                ? add_subscriber(p, event.subscription, where, user_key(owner_of(p), destination), window)
-                : add_subscriber(p, event.subscription, where, destination, window);
+        if (where == place::nowhere || where == place::application) return refuse(p, explain(errc::bad_destination), f);
+        if (f.get("selector")) return refuse(p, "selectors are not supported", f);
+        if (!allowed(p, broker_action::subscribe, destination)) return refuse(p, explain(errc::not_authorized), f);
+        if (where == place::queue && !may_exist(destination)) return refuse(p, explain(errc::queue_full), f);
+        const std::string key = where == place::user ? user_key(owner_of(p), destination) : std::string(destination);
         // Its receipt comes before its first message: session::message() sees to that.
-        if (where == place::queue) dispatch(subscribers_[i].home);
-        if (options_.subscription_events) return event_of(broker_event::subscribed, p, event.frame);
+        add_subscriber(p, event.subscription, where, key, window_of(f));
+        if (options_.subscription_events) return event_of(broker_event::subscribed, p, f);
         return std::nullopt;
     }
 
-    void settle(peer& p, subscription_handle handle, std::span<const std::uint64_t> tags, bool accepted) {
-        const std::uint32_t i = handle.slot < p.subscribers.size() ? p.subscribers[handle.slot] : none;
-        const bool held = i != none && subscribers_[i].handle == handle && subscribers_[i].where == place::queue;
-        if (held) subscribers_[i].unsettled -= tags.size();
-        if (accepted) {
-            accept_tags(tags);
-        } else {
-            return_tags(tags);
-            dispatch_returned();
+    /// As many as the client wants, but no more than it may have.
+    std::uint32_t window_of(const frame_view& subscribe) const noexcept {
+        const std::uint32_t most = static_cast<std::uint32_t>((std::clamp<std::size_t>)(options_.window, 1, none));
+        std::uint64_t wanted = 0;
+        for (const char c : subscribe.get_or("prefetch-count")) {
+            if (c < '0' || c > '9') return most;
+            wanted = (std::min)(wanted * 10 + static_cast<std::uint64_t>(c - '0'), std::uint64_t{most});
         }
-        if (held) dispatch(subscribers_[i].home);
-        drain_backlog(p);
-        unblock(p);  // the session's own window has reopened, for all its queues
+        return wanted == 0 ? most : static_cast<std::uint32_t>(wanted);
+    }
+
+    void client_settles(peer& p, subscription_handle handle, std::span<const std::uint64_t> tags, bool accepted) {
+        const std::uint32_t i = subscriber_of(p, handle);
+        if (i != none && subscribers_[i].where == place::queue) {
+            subscribers_[i].unsettled -= static_cast<std::uint32_t>(tags.size());
+            offer(i);
+        }
+        if (accepted) {
+            settle(tags);
+        } else {
+            give_back(tags);
+        }
     }
 
     /// As a whole: everything that can be refused is refused before anything takes effect (T-09).
-    void client_commit(peer& p, const server_event& event) {
+    void client_commits(peer& p, const server_event& event) {
+        struct promise {
+            std::uint32_t queue;
+            shared_message message;
+        };
+        std::vector<promise> promises;
         errc fault = errc::ok;
-        std::size_t messages = 0;
-        std::size_t bytes = 0;
         for (const transaction_step& step : event.steps) {
-            if (step.command != command::send || fault != errc::ok) continue;
+            if (step.command != command::send) continue;
             fault = check_send(p, step.frame);
-            if (fault != errc::ok || locate(step.frame.get_or(header_names::destination)) == place::application) continue;
-            // As if all went to the same queue: refuses a little early, never late.
-            fault = check_route(step.frame, messages, bytes);
-            ++messages;
-            bytes += step.frame.body.size() + 1024;
+            if (fault == errc::ok && !is_for_application(step.frame)) fault = check_message(step.frame);
+            if (fault != errc::ok) break;
+            const std::string_view destination = step.frame.get_or(header_names::destination);
+            if (locate(destination) != place::queue) continue;
+            shared_message message = share(step.frame);
+            const std::uint32_t i = reserve(destination, message.memory());
+            if (i == none) {
+                fault = errc::queue_full;
+                break;
+            }
+            promises.push_back({i, std::move(message)});
         }
         if (fault != errc::ok) {
+            for (const promise& m : promises) release(m.queue, m.message.memory());
             refuse(p, explain(fault), event.frame);
-            for (std::size_t n = event.steps.size(); n-- != 0;) {
-                const transaction_step& step = event.steps[n];
-                if (step.command != command::send) settle(p, step.subscription, step.settled, false);
+            for (const transaction_step& step : event.steps) {
+                if (step.command != command::send) client_settles(p, step.subscription, step.settled, false);
             }
             return;
         }
+        auto promised = promises.begin();
         for (const transaction_step& step : event.steps) {
             if (step.command != command::send) {
-                settle(p, step.subscription, step.settled, step.command == command::ack);
-            } else if (locate(step.frame.get_or(header_names::destination)) != place::application) {
-                if (route(step.frame) != errc::ok) STOMP_ASSERT(false);  // checked above
+                client_settles(p, step.subscription, step.settled, step.command == command::ack);
+                continue;
+            }
+            const place where = locate(step.frame.get_or(header_names::destination));
+            if (where == place::topic) to_topic(step.frame);
+            if (where == place::queue) {
+                to_queue(promised->queue, std::move(promised->message));
+                ++promised;
             }
         }
+        reopened(p);
         steps_ = event.steps;
         steps_of_ = p.id;
     }
 
     /// Messages to the application inside the transaction that was just applied.
-    std::optional<broker_event> next_step() {
+    std::optional<broker_event> next_step() noexcept {
         while (!steps_.empty()) {
-            const transaction_step step = steps_.front();
+            const transaction_step& step = steps_.front();
             steps_ = steps_.subspan(1);
-            peer* p = find(steps_of_);
-            if (p == nullptr) break;
-            const bool app = step.command == command::send &&
-                             locate(step.frame.get_or(header_names::destination)) == place::application;
-            if (app) return event_of(broker_event::message, *p, step.frame);
+            if (step.command == command::send && is_for_application(step.frame)) {
+                return broker_event{broker_event::message, steps_of_, step.frame, errc::ok};
+            }
         }
-        steps_ = {};
         return std::nullopt;
     }
 
-    std::optional<broker_event> client_closed(peer& p, const server_event& event) {
+    broker_event client_closed(peer& p, const server_event& event) {
         while (!p.backlog.empty()) pop_backlog(p);
-        return_tags(event.settled);  // served below, when none of them is this connection's any more
-        std::vector<std::uint32_t> mine;
-        mine.swap(p.subscribers);
-        p.subscribers.assign(mine.size(), none);
-        for (const std::uint32_t i : mine) {
-            if (i != none) remove_subscriber(p, i, {});
+        for (const std::uint32_t i : p.subscribers) {
+            if (i != none) remove_subscriber(p, i);
         }
-        dispatch_returned();
+        give_back(event.settled);
         p.closed_told = true;
-        touched(p);
         broker_event closed = event_of(broker_event::closed, p, {});
         closed.reason = event.reason;
         return closed;
@@ -1132,27 +1230,23 @@ private:
 
     broker_options options_;
     time_point now_{};
-    std::vector<std::unique_ptr<peer>> peers_;  // sessions do not move: views into them are out
-    std::vector<std::uint32_t> generations_;
-    std::vector<std::uint32_t> free_peers_;
+    std::vector<slot> slots_;
+    std::uint32_t free_slots_ = none;
     std::size_t open_ = 0;
-    detail::ring<connection_id> ready_;    // may have events
-    detail::ring<connection_id> changed_;  // for poll_changed()
-    detail::ring<connection_id> untold_;   // have deadlines that wait for a `now`
-    std::vector<deadline> deadlines_;      // a heap; entries that no longer count are skipped
+    std::array<list, list_count> lists_;
+    std::vector<deadline> deadlines_;  // a heap; entries that no longer count are skipped
 
     std::vector<subscriber> subscribers_;
-    std::vector<std::uint32_t> free_subscribers_;
-    detail::table<audience> topics_;
+    std::uint32_t free_subscribers_ = none;
+    detail::table<audience> audiences_;  // of topics by name, of users' destinations by user_key()
     detail::table<audience> patterns_;
-    detail::table<audience> users_;
     detail::table<queue> queues_;
+    list due_;                                  // queues
     std::vector<unsettled_message> unsettled_;  // by tag
     std::uint32_t free_unsettled_ = none;
 
     std::span<const transaction_step> steps_;  // of a commit, still to be told
     connection_id steps_of_;
-    std::vector<std::uint32_t> returned_;  // queues that got messages back
     std::vector<std::uint32_t> fan_out_;
     std::vector<header> scratch_;
     broker_stats stats_;

@@ -93,6 +93,9 @@ struct client_event {
     std::uint64_t request_number = 0;  ///< 0: not a correlation-id of the library's making
     std::string_view correlation_id = {};
     std::uint32_t epoch = 0;  ///< counts connections: 1 for the first, one more per restart()
+
+    /// Whether `frame` is a MESSAGE, which its subscription may ask to acknowledge.
+    bool is_message() const noexcept { return kind == message || kind == reply; }
 };
 
 namespace detail {
@@ -141,7 +144,7 @@ public:
     explicit ack_handle(const client_event& event)
         : message_id_(event.frame.get_or(header_names::message_id)),
           subscription_(event.frame.get_or(header_names::subscription)), ack_(event.frame.get_or(header_names::ack)),
-          epoch_(event.kind == client_event::message ? event.epoch : 0) {}
+          epoch_(event.is_message() ? event.epoch : 0) {}
 
     std::uint32_t epoch() const noexcept { return epoch_; }
 
@@ -218,7 +221,7 @@ public:
     /// connection ends, it is `unconfirmed`. Returns limit_receipts (max_receipts requests are waiting),
     /// duplicate_receipt (the correlation-id is), not_connected (a request is not kept), and as send().
     [[nodiscard]] errc request(std::string_view destination, std::string_view body, header_list extra = {}) {
-        if (state_ != client_state::connected) return errc::not_connected;
+        if (!open_for_commands()) return errc::not_connected;
         const auto given = frame_view{command::send, {}, extra, {}}.get(header_names::correlation_id);
         const detail::numbered_id made('q', request_number_ + 1);
         const std::string_view id = given ? *given : std::string_view(made);
@@ -295,7 +298,7 @@ public:
     /// DISCONNECT with a receipt; `closed` follows its RECEIPT, its end of stream or disconnect_timeout. Commands are
     /// refused from now on. Returns not_connected, output_full. Spec: STOMP 1.2 "DISCONNECT".
     [[nodiscard]] errc disconnect() {
-        if (state_ != client_state::connected) return errc::not_connected;
+        if (!open_for_commands()) return errc::not_connected;
         const receipt_id id = next_receipt_id();
         return submit(command::disconnect, one{{{header_names::receipt, id}}}, {});
     }
@@ -384,7 +387,7 @@ private:
 
     static settings settings_of(const client_options& o) {
         return {o.strictness,    o.encoding,        milliseconds(0), milliseconds(0),
-                milliseconds(0), o.tolerance_floor, o.tolerance};
+                milliseconds(0), o.tolerance_floor, o.tolerance,     false};
     }
 
     // ---- connecting and closing -----------------------------------------------------------------------------
@@ -409,9 +412,10 @@ private:
         named_by_error_ = farewell_ = receipt_table::none;
         congested_ = false;
         transactions_.clear();
-        if (!options_.resubscribe) subscriptions_.clear();
-        for (auto i = subscriptions_.first(); i != subscription_table::none; i = subscriptions_.next(i)) {
-            subscriptions_[i].sent = false;
+        for (auto i = subscriptions_.first(); i != subscription_table::none;) {
+            const auto next = subscriptions_.next(i);
+            if (std::exchange(subscriptions_[i].sent, false) && !options_.resubscribe) subscriptions_.erase(i);
+            i = next;
         }
         resend_ = subscription_table::none;
         open();
@@ -444,7 +448,8 @@ private:
         add(header_names::login, options_.login);
         add(header_names::passcode, options_.passcode);
         detail::heart_beat_text beat(offer_);
-        if (offer_ != heart_beat{}) add(header_names::heart_beat, beat.view());
+        // Brokers that honour it in 1.0 would wait for beats that 1.0 does not have (C-28).
+        if (*highest != version::v1_0 && offer_ != heart_beat{}) add(header_names::heart_beat, beat.view());
         for (const auto& [name, value] : options_.headers) scratch_.push_back({name, value});
         return queue({command::connect, {}, scratch_, {}}, *highest, options_.limits.max_output);
     }
@@ -593,6 +598,9 @@ private:
 
     // ---- frames to the server -------------------------------------------------------------------------------
 
+    /// Once the transport is known to be gone nothing is taken that could not be sent.
+    bool open_for_commands() const noexcept { return state_ == client_state::connected && lost_ == errc::ok; }
+
     static bool has(const header_list& headers, std::string_view name) noexcept {
         return std::any_of(headers.begin(), headers.end(), [&](const header& h) { return h.name == name; });
     }
@@ -611,7 +619,7 @@ private:
         if (f.command == command::connect || f.command == command::stomp) return errc::already_connected;
         if (is_server_command(f.command)) return errc::wrong_direction;
         const bool recordable = f.command == command::subscribe || f.command == command::unsubscribe;
-        const bool open = state_ == client_state::connected;
+        const bool open = open_for_commands();
         const bool keepable = f.command == command::send && options_.keep_sends != 0;
         if (!open && (state_ == client_state::disconnecting || (!recordable && !keepable))) return errc::not_connected;
 
@@ -688,7 +696,7 @@ private:
         if (!mode) return errc::bad_ack_mode;
         if (subscriptions_.find(*has.id) != subscription_table::none) return errc::duplicate_subscription;
         if (subscriptions_.size() >= options_.limits.max_subscriptions) return errc::limit_subscriptions;
-        const bool open = state_ == client_state::connected;
+        const bool open = open_for_commands();
         if (open) {
             if (const errc e = queue_frame(f, *version_); e != errc::ok) return e;
         } else if (const errc e = check_recordable(f, has); e != errc::ok) {
@@ -730,7 +738,7 @@ private:
         const auto i = subscriptions_.find(*has.id);
         if (i == subscription_table::none) return errc::unknown_subscription;
         if (subscriptions_[i].sent) {
-            if (state_ != client_state::connected) {
+            if (!open_for_commands()) {
                 if (has.receipt) return errc::not_connected;
             } else if (const errc e = queue_frame(f, *version_); e != errc::ok) {
                 return e;
@@ -750,7 +758,7 @@ private:
 
     /// What waited for the connection: subscriptions, then sends. Goes on in consume_output() when the output is full.
     void send_recorded() {
-        if (state_ != client_state::connected) return;
+        if (!open_for_commands()) return;
         for (; resend_ != subscription_table::none; resend_ = subscriptions_.next(resend_)) {
             subscription& s = subscriptions_[resend_];
             if (s.sent) continue;
@@ -778,7 +786,7 @@ private:
     }
 
     errc settle(command c, const client_event& event, header_list extra) {
-        if (event.kind != client_event::message) return errc::nothing_to_ack;
+        if (!event.is_message()) return errc::nothing_to_ack;
         return settle(c, event.epoch, event.frame.get_or(header_names::message_id),
                       event.frame.get_or(header_names::subscription), event.frame.get_or(header_names::ack), extra);
     }
@@ -791,7 +799,7 @@ private:
                 std::string_view ack, header_list extra) {
         if (epoch == 0) return errc::nothing_to_ack;
         if (epoch != epoch_) return errc::stale_ack;
-        if (state_ != client_state::connected) return errc::not_connected;
+        if (!open_for_commands()) return errc::not_connected;
         const auto i = subscriptions_.find(subscription_id);
         if (i != subscription_table::none && subscriptions_[i].mode == ack_mode::automatic) return errc::nothing_to_ack;
         switch (*version_) {
@@ -860,7 +868,9 @@ private:
 
     static_assert(subscription_table::entry_size() <= detail::entry::subscription);
     static_assert(transaction_table::entry_size() <= detail::entry::transaction);
-    static_assert(receipt_table::entry_size() <= detail::entry::receipt);
+    static_assert(receipt_table::entry_size() <= detail::entry::receipt &&
+                  request_table::entry_size() <= detail::entry::receipt &&
+                  transaction_table::entry_size() <= detail::entry::receipt);
 
     client_options options_;
     heart_beat offer_;

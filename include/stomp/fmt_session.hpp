@@ -2,14 +2,16 @@
 // as in fmt.hpp, whose format options (`{:.N}`, `{:l}`) they take:
 //
 //     connected: CONNECTED version=1.2 session=s1
-//     unconfirmed r7 (receipt_timeout)
+//     unconfirmed receipt=r7 (receipt_timeout)
 //     closed (heart_beat_timeout) epoch=2
 //     ack subscription=0.3 settled=[41 42]: ACK id=s1-2-9
+//     message from=17.1: SEND destination=/app/hello [3 octets "you"]
 //
-// For a trace of both directions, print what goes in and out: frames of output_frame(), and the frame of each event.
+// Subscriptions and connections are shown as slot and generation.
 #ifndef STOMP_FMT_SESSION_HPP
 #define STOMP_FMT_SESSION_HPP
 
+#include <stomp/broker.hpp>
 #include <stomp/client.hpp>
 #include <stomp/config.hpp>
 #include <stomp/detail/session_table.hpp>
@@ -31,6 +33,7 @@ constexpr std::string_view name_of(client_event::kind_type kind) noexcept {
     switch (kind) {
         case client_event::connected: return "connected";
         case client_event::message: return "message";
+        case client_event::reply: return "reply";
         case client_event::receipt: return "receipt";
         case client_event::unconfirmed: return "unconfirmed";
         case client_event::error: return "error";
@@ -51,6 +54,17 @@ constexpr std::string_view name_of(server_event::kind_type kind) noexcept {
         case server_event::disconnect: return "disconnect";
         case server_event::custom: return "custom";
         case server_event::closed: return "closed";
+    }
+    return "unknown";
+}
+
+constexpr std::string_view name_of(broker_event::kind_type kind) noexcept {
+    switch (kind) {
+        case broker_event::connect: return "connect";
+        case broker_event::message: return "message";
+        case broker_event::subscribed: return "subscribed";
+        case broker_event::unsubscribed: return "unsubscribed";
+        case broker_event::closed: return "closed";
     }
     return "unknown";
 }
@@ -87,9 +101,17 @@ protected:
     }
 
     template <class Out>
-    static void write_subscription(text_writer<Out>& to, subscription_handle h) {
-        if (h == subscription_handle{}) return;
-        to.raw(" subscription=");
+    static void write_id(text_writer<Out>& to, std::string_view what, std::string_view id) {
+        if (id.empty()) return;
+        to.raw(what);
+        to.word(id);
+    }
+
+    /// A subscription_handle or connection_id, unless it names nothing.
+    template <class Out, class Handle>
+    static void write_handle(text_writer<Out>& to, std::string_view what, Handle h) {
+        if (h == Handle{}) return;
+        to.raw(what);
         to.number(h.slot);
         to.raw(".");
         to.number(h.generation);
@@ -139,6 +161,14 @@ struct fmt::formatter<stomp::server_event::kind_type> : stomp::detail::name_form
 };
 
 template <>
+struct fmt::formatter<stomp::broker_event::kind_type> : stomp::detail::name_formatter {
+    template <class Context>
+    auto format(stomp::broker_event::kind_type kind, Context& ctx) const {
+        return write(stomp::detail::name_of(kind), ctx);
+    }
+};
+
+template <>
 struct fmt::formatter<stomp::client_state> : stomp::detail::name_formatter {
     template <class Context>
     auto format(stomp::client_state state, Context& ctx) const {
@@ -160,10 +190,8 @@ struct fmt::formatter<stomp::client_event> : stomp::detail::event_formatter {
     auto format(const stomp::client_event& event, Context& ctx) const {
         stomp::detail::text_writer to(ctx.out());
         to.raw(stomp::detail::name_of(event.kind));
-        if (!event.receipt_id.empty()) {
-            to.raw(" ");
-            to.word(event.receipt_id);
-        }
+        write_id(to, " receipt=", event.receipt_id);
+        write_id(to, " request=", event.correlation_id);
         write_reason(to, event.reason, event.kind == stomp::client_event::closed);
         if (event.epoch > 1) {
             to.raw(" epoch=");
@@ -181,12 +209,25 @@ struct fmt::formatter<stomp::server_event> : stomp::detail::event_formatter {
         stomp::detail::text_writer to(ctx.out());
         to.raw(stomp::detail::name_of(event.kind));
         write_reason(to, event.reason, event.kind == stomp::server_event::closed);
-        write_subscription(to, event.subscription);
+        write_handle(to, " subscription=", event.subscription);
         write_settled(to, event.settled);
         if (event.kind == stomp::server_event::commit) {
             to.raw(" steps=");
             to.number(event.steps.size());
         }
+        write_frame(to, event.frame);
+        return to.out();
+    }
+};
+
+template <>
+struct fmt::formatter<stomp::broker_event> : stomp::detail::event_formatter {
+    template <class Context>
+    auto format(const stomp::broker_event& event, Context& ctx) const {
+        stomp::detail::text_writer to(ctx.out());
+        to.raw(stomp::detail::name_of(event.kind));
+        write_reason(to, event.reason, event.kind == stomp::broker_event::closed);
+        write_handle(to, " from=", event.from);
         write_frame(to, event.frame);
         return to.out();
     }
@@ -199,7 +240,7 @@ struct fmt::formatter<stomp::transaction_step> : stomp::detail::event_formatter 
     auto format(const stomp::transaction_step& step, Context& ctx) const {
         stomp::detail::text_writer to(ctx.out());
         write(to, step.frame);
-        write_subscription(to, step.subscription);
+        write_handle(to, " subscription=", step.subscription);
         write_settled(to, step.settled);
         return to.out();
     }

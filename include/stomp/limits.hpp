@@ -113,8 +113,8 @@ inline constexpr std::size_t run = 24;            // outbox: octets that lie sid
 inline constexpr std::size_t chunk = 16;          // outbox: what stands before the octets of a chunk
 inline constexpr std::size_t subscription = 192;  // with its share of the hash table, as the next two
 inline constexpr std::size_t transaction = 192;
-inline constexpr std::size_t receipt = 128;    // client
-inline constexpr std::size_t unsettled = 48;   // server: a message that waits for its ACK
+inline constexpr std::size_t receipt = 128;       // client: an answer that is awaited
+inline constexpr std::size_t unsettled = 48;      // server: a message that waits for its ACK
 inline constexpr std::size_t tag = 8;          // server: a message in an event or a transaction
 inline constexpr std::size_t slot = 4;         // server: a message in a transaction
 inline constexpr std::size_t step = 112;       // server: a frame in a transaction
@@ -127,8 +127,8 @@ inline constexpr std::size_t event_step = 96;  // server: the same, in the event
 /// while all its containers are full and the largest ones grow. Saturating: with a limit of SIZE_MAX it is SIZE_MAX.
 ///
 /// Beyond it come: the chunk being fed (of at most max_input octets); the text that you give the session to keep, which
-/// is its options and session id and, on a client, ids and headers longer than the peer may send; what an allocator adds
-/// to each block. Of a shared_message the session's share is counted as if nobody else held it. A server session has two
+/// is its options and session id and, on a client, kept SENDs, and ids and headers longer than the peer may send; what an
+/// allocator adds to each block. Of a shared_message the session's share is counted as if nobody else held it. A server session has two
 /// sets of limits, and the larger sum counts.
 constexpr std::size_t max_memory(const limits& l) noexcept {
     using detail::saturated;
@@ -166,7 +166,8 @@ constexpr std::size_t max_memory(const limits& l) noexcept {
             (growing * entry::transaction + line + l.max_transaction_bytes + transaction_headers * entry::header +
              saturated(l.max_transaction_frames) * (growing * entry::step + l.max_command)) +
         growing * l.max_transaction_frames * entry::event_step;
-    const saturated receipts = (saturated(l.max_receipts) + 1) * (growing * entry::receipt + 64);
+    // Receipts, requests, and the receipts that kept SENDs will ask for.
+    const saturated receipts = (saturated(l.max_receipts) + 1) * 3 * (growing * entry::receipt + 64);
 
     return (saturated(entry::session) + input + headers + texts + chunks + ends + runs + subscriptions + unsettled +
             transactions + receipts)

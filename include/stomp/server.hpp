@@ -41,6 +41,9 @@ struct server_options {
     std::string server = {};
     /// Whether the session answers receipts by itself (see server_session).
     bool auto_receipt = true;
+    /// Writes an end of line after every frame, as RabbitMQ and ActiveMQ do: PHP's stomp extension takes one octet after
+    /// each frame for granted. Spec: STOMP 1.2 "STOMP Frames" allows any number.
+    bool trailing_eol = false;
     /// Whether commands outside the standard are `custom` events instead of errors.
     bool custom_commands = false;
     /// From construction to a complete CONNECT, however slowly octets arrive; zero: for ever.
@@ -85,7 +88,7 @@ struct server_event {
         subscribe,    ///< `subscription` is the new one
         unsubscribe,  ///< `subscription` is gone; `settled` are the tags that it never settled, to be delivered again
         ack,          ///< `settled` are the tags concerned, oldest first; cumulative ones are expanded
-        nack,         ///< likewise
+        nack,         ///< likewise; also the ABORT of a transaction with ACKs of a subscription that is gone
         commit,       ///< `steps` are to be applied as a whole, or fail() is to be called
         disconnect,   ///< the client leaves; `closed` follows
         custom,       ///< a command outside the standard, where server_options::custom_commands asks for it
@@ -96,7 +99,7 @@ struct server_event {
     frame_view frame = {};
     errc reason = errc::ok;
     subscription_handle subscription = {};
-    std::span<const std::uint64_t> settled = {};
+    std::span<const std::uint64_t> settled = {};  ///< each tag is told once, here or in a step, whatever becomes of it
     std::span<const transaction_step> steps = {};
 };
 
@@ -112,19 +115,20 @@ public:
                              std::memchr(sent.body.data(), 0, sent.body.size()) != nullptr;
         if (has_nul && policy == content_length_policy::never) error_ = errc::needs_content_length;
         counted_ = policy == content_length_policy::automatic ? !sent.body.empty() : has_nul;
-        bool destination = false;
         for (const header& h : sent.headers) {
             if (!forwarded(h.name)) continue;
             std::size_t line = 0;
-            if (measure_header(escaping_, h, line) != errc::ok) {
-                adapted_ = true;
-            } else {
-                size_ += line;
-                destination = destination || h.name == header_names::destination;
-            }
+            if (measure_header(escaping_, h, line) != errc::ok) adapted_ = true;
+            size_ += line;
         }
-        if (!destination) error_ = sent.get(header_names::destination) ? errc::not_representable : errc::missing_header;
-        if (counted_) size_ += header_names::content_length.size() + 2 + digits(sent.body.size());
+        const auto destination = sent.get(header_names::destination);
+        std::size_t ignored = 0;
+        if (!destination) {
+            error_ = errc::missing_header;
+        } else if (measure_text(escaping_, *destination, false, ignored) != errc::ok) {
+            error_ = errc::not_representable;
+        }
+        if (counted_) size_ += header_names::content_length.size() + 2 + count_digits(sent.body.size());
         ++size_;
     }
 
@@ -139,24 +143,13 @@ public:
             to = write_header(escaping_, h, to);
         }
         if (counted_) {
-            to = put(to, header_names::content_length);
+            to = write_text(to, header_names::content_length);
             *to++ = ':';
             to = write_number(to, sent_.body.size());
             *to++ = '\n';
         }
         *to++ = '\n';
         return to;
-    }
-
-    static char* put(char* to, std::string_view text) noexcept {
-        if (!text.empty()) std::memcpy(to, text.data(), text.size());
-        return to + text.size();
-    }
-
-    static std::size_t digits(std::uint64_t number) noexcept {
-        std::size_t n = 1;
-        for (; number >= 10; number /= 10) ++n;
-        return n;
     }
 
 private:
@@ -205,7 +198,7 @@ public:
             if (!heads_[i]) heads_[i] = std::move(text);
         }
         body_ = detail::shared_bytes(sent.body.size() + 1);
-        *detail::message_head::put(body_.data(), sent.body) = '\0';
+        *detail::write_text(body_.data(), sent.body) = '\0';
     }
 
     /// The body; valid as long as any copy of this message.
@@ -217,7 +210,7 @@ public:
     std::size_t memory() const noexcept {
         std::size_t sum = body_.capacity();
         for (std::size_t i = 0; i < heads_.size(); ++i) {
-            if (i == 0 || heads_[i].data() != heads_[i - 1].data()) sum += heads_[i].capacity();
+            if (i == 0 || heads_[i].text().data() != heads_[i - 1].text().data()) sum += heads_[i].capacity();
         }
         return sum;
     }
@@ -274,7 +267,7 @@ public:
 
     /// Answers `connect` with CONNECTED. A session id that no other connection has makes message ids unique among them
     /// all; it may not hold backslash, colon or control octets (not_representable). Returns invalid_state where no
-    /// `connect` waits, reserved_header (version, session, server or heart-beat in extra), and what encode() returns.
+    /// `connect` waits or the connection is gone meanwhile, reserved_header (version, session, server or heart-beat in extra), and what encode() returns.
     /// Spec: STOMP 1.2 "CONNECTED Frame".
     [[nodiscard]] errc accept(std::string_view session_id = {}, header_list extra = {}) {
         if (state_ != server_state::deciding || lost_ != errc::ok) return errc::invalid_state;
@@ -315,7 +308,7 @@ public:
     /// Ends the session with ERROR, with a receipt-id if the cause asked for a receipt; `closed` with
     /// closed_by_application follows. `why` is shown to the peer. No effect once the session is over.
     void fail(std::string_view why, const frame_view& cause = {}) {
-        if (!over_) fail_with(errc::closed_by_application, why, cause.get(header_names::receipt));
+        if (!over_) fail_with(errc::closed_by_application, why, receipt_of(cause));
     }
 
     /// MESSAGE to a subscription, made of a SEND (or any frame with a destination). The tag is yours: it comes back in
@@ -330,7 +323,7 @@ public:
         if (head.error() != errc::ok) return head.error();
         return deliver(to, head.size() + sent.body.size() + 1, tag, extra, [&](char* at, std::size_t n) {
             at = at == nullptr ? out_.append(n) : at;
-            *detail::message_head::put(head.write(at), sent.body) = '\0';
+            *detail::write_text(head.write(at), sent.body) = '\0';
         });
     }
     [[nodiscard]] errc message(subscription_handle to, const shared_message& sent, std::uint64_t tag,
@@ -341,7 +334,7 @@ public:
         const detail::shared_bytes& head = sent.heads_[v];
         return deliver(to, head.capacity() + sent.body_.capacity(), tag, extra, [&](char* at, std::size_t) {
             if (at != nullptr) {
-                detail::message_head::put(detail::message_head::put(at, head.text()), sent.body_.text());
+                detail::write_text(detail::write_text(at, head.text()), sent.body_.text());
             } else {
                 out_.append(head);
                 out_.append(sent.body_);
@@ -352,7 +345,7 @@ public:
     /// RECEIPT for a frame that asked for one; no effect and errc::ok for one that did not, or whose receipt is queued
     /// already. Returns not_connected, output_full. Spec: STOMP 1.2 "RECEIPT".
     [[nodiscard]] errc receipt_for(const frame_view& frame) {
-        const auto id = frame.get(header_names::receipt);
+        const auto id = receipt_of(frame);
         if (!id) return errc::ok;
         if (options_.auto_receipt) {
             if (receipt_due_ && *id == receipt_) answer_event();
@@ -364,7 +357,7 @@ public:
     [[nodiscard]] errc receipt(std::string_view receipt_id) {
         if (state_ != server_state::connected) return errc::not_connected;
         if (const errc e = queue_receipt(receipt_id, room()); e != errc::ok) return e;
-        if (leaving_) close(errc::ok);
+        if (leaving_ && receipt_id == receipt_) close(errc::ok);
         return errc::ok;
     }
 
@@ -400,6 +393,12 @@ public:
     }
 
     // ---- getters --------------------------------------------------------------------------------------------
+
+    /// The octets that a MESSAGE may have under these limits, all headers counted (frame_too_large): max_output without
+    /// what is kept free for an ERROR.
+    static constexpr std::size_t largest_message(const stomp::limits& l) noexcept {
+        return l.max_output - (std::min)(l.max_output / 4, 1024 + longest_why + 2 * l.max_header_line);
+    }
 
     server_state state() const noexcept { return state_; }
     /// What accept() was given. Valid until move or destruction.
@@ -456,7 +455,8 @@ private:
     using transaction_table = detail::table<transaction>;
 
     static settings settings_of(const server_options& o) {
-        return {o.strictness, o.encoding, o.stall_timeout, o.idle_timeout, o.linger, o.tolerance_floor, o.tolerance};
+        return {o.strictness, o.encoding,        o.stall_timeout, o.idle_timeout,
+                o.linger,     o.tolerance_floor, o.tolerance,     o.trailing_eol};
     }
 
     // Nothing that a header would have to escape, in any version (H-19).
@@ -466,6 +466,13 @@ private:
         });
     }
 
+    /// Whether a text can be written back in a header. 1.0 and 1.1 have no escape for a CR, and would not be understood
+    /// with a bare one.
+    bool representable(const std::optional<std::string_view>& text) const noexcept {
+        std::size_t size = 0;
+        return !text || detail::measure_text(detail::escaping_of(command::message, *version_), *text, false, size) == errc::ok;
+    }
+
     bool holds(subscription_handle h) const noexcept { return subscriptions_.contains(h.slot, h.generation); }
     subscription_handle handle_of(std::uint32_t slot) const noexcept {
         return {slot, subscriptions_.generation(slot)};
@@ -473,11 +480,7 @@ private:
 
     // ---- output: how much ----------------------------------------------------------------------------------
 
-    /// What ERROR may need: kept free of anything else.
-    std::size_t error_room() const noexcept {
-        return (std::min)(options_.limits.max_output / 4, 1024 + longest_why + 2 * options_.limits.max_header_line);
-    }
-    std::size_t room() const noexcept { return options_.limits.max_output - error_room(); }
+    std::size_t room() const noexcept { return largest_message(options_.limits); }
 
     /// Nothing is read from a peer that would not take the answer. A peer that takes all always gets on.
     bool room_for_receipt() const noexcept {
@@ -486,6 +489,18 @@ private:
     }
 
     // ---- receipts ------------------------------------------------------------------------------------------
+
+    /// CONNECT may not ask for one, and gets none (C-31).
+    static std::optional<std::string_view> receipt_of(const frame_view& f) noexcept {
+        return is_handshake(f.command) ? std::nullopt : f.get(header_names::receipt);
+    }
+
+    std::size_t receipt_size(std::string_view id) const noexcept {
+        const header h{header_names::receipt_id, id};
+        std::size_t size = 0;
+        detail::measure({command::receipt, {}, std::span<const header>(&h, 1), {}}, *version_, settings_.encoding, size);
+        return size;
+    }
 
     errc queue_receipt(std::string_view id, std::size_t most) {
         const header h{header_names::receipt_id, id};
@@ -548,7 +563,7 @@ private:
             scratch_.push_back({header_names::version, versions});
         }
         if (!details.empty()) scratch_.push_back({header_names::content_type, "text/plain"});
-        if (receipt && version_) scratch_.push_back({header_names::receipt_id, *receipt});
+        if (receipt && version_ && representable(receipt)) scratch_.push_back({header_names::receipt_id, *receipt});
         const version v = version_.value_or(version::v1_0);
         settings_.encoding.content_length = content_length_policy::automatic;  // details may hold anything
         if (queue({command::error, {}, scratch_, details}, v, SIZE_MAX) != errc::ok) STOMP_ASSERT(false);
@@ -586,7 +601,7 @@ private:
     }
 
     std::optional<server_event> refuse(errc reason, const frame_view& f, std::string_view details = {}) {
-        fail_with(reason, {}, f.get(header_names::receipt), details);
+        fail_with(reason, {}, receipt_of(f), details);
         return std::nullopt;
     }
 
@@ -600,6 +615,7 @@ private:
             return refuse(errc::missing_header, f, name);
         }
         const detail::fields has(f.headers);
+        if (!representable(has.receipt)) return refuse(errc::bare_cr, f);
         note_receipt(has.receipt);
         switch (cell.what) {
             case detail::action::publish:
@@ -656,6 +672,7 @@ private:
     std::optional<server_event> subscribe(const frame_view& f, const detail::fields& has) {
         const auto mode = parse_ack_mode(has.ack.value_or(to_string(ack_mode::automatic)));
         if (!mode) return refuse(errc::bad_ack_mode, f);
+        if (!representable(has.id)) return refuse(errc::bare_cr, f);
         if (has.id && subscriptions_.find(*has.id) != none) return refuse(errc::duplicate_subscription, f);
         if (subscriptions_.size() >= options_.limits.max_subscriptions) return refuse(errc::limit_subscriptions, f);
         // 1.0 without an id: a key that no header can hold.
@@ -676,7 +693,7 @@ private:
             const header h{header_names::subscription, *has.id};
             const detail::escaping escaping = detail::escaping_of(command::message, *version_);
             std::size_t size = 0;
-            if (detail::measure_header(escaping, h, size) != errc::ok) STOMP_ASSERT(false);  // it came the same way
+            detail::measure_header(escaping, h, size);  // it is representable
             const std::size_t from = s.prefix.size();
             s.prefix.resize(from + size);
             detail::write_header(escaping, h, s.prefix.data() + from);
@@ -774,9 +791,19 @@ private:
     std::optional<server_event> abort(const frame_view& f, const detail::fields& has) {
         const std::uint32_t i = transactions_.find(*has.transaction);
         if (i == none) return refuse(errc::unknown_transaction, f);
-        for (const std::uint32_t slot : transactions_[i].slots) unsettled_[slot].transaction = none;
+        settled_.clear();
+        for (const std::uint32_t slot : transactions_[i].slots) {
+            unsettled_[slot].transaction = none;
+            if (unsettled_[slot].subscription != none) continue;
+            settled_.push_back(unsettled_[slot].tag);
+            release(slot);
+        }
         transactions_.erase(i);
-        return done();
+        if (settled_.empty()) return done();
+        // Their subscription is gone, so nobody can settle them any more.
+        server_event event = event_of(server_event::nack, f);
+        event.settled = settled_;
+        return event;
     }
 
     // ---- acknowledgement -----------------------------------------------------------------------------------
@@ -867,7 +894,6 @@ private:
     template <class WriteTail>
     errc deliver(subscription_handle to, std::size_t tail, std::uint64_t tag, header_list extra, WriteTail write_tail) {
         if (!holds(to)) return errc::unknown_subscription;
-        if (options_.auto_receipt) answer_event();
         subscription& s = subscriptions_[to.slot];
         const limits& l = options_.limits;
         const bool tracked = s.mode != ack_mode::automatic;
@@ -892,24 +918,27 @@ private:
         if (own_id) size += header_names::message_id.size() + id_.size() + 2;
         if (ack) size += header_names::ack.size() + id_.size() + 2;
 
-        const std::size_t total = size + tail;
+        const std::size_t total = size + tail + (settings_.trailing_eol ? 1 : 0);
         if (tracked) {
             if (unsettled_count_ >= l.max_unsettled) return errc::window_full;
             const bool fits = total <= l.max_unsettled_bytes - (std::min)(l.max_unsettled_bytes, unsettled_size_);
             if (!fits && unsettled_count_ != 0) return errc::window_full;
         }
         if (total > room()) return errc::frame_too_large;
-        if (total > room() - (std::min)(room(), out_.size())) return errc::output_full;
+        const bool answers = options_.auto_receipt && receipt_due_;
+        const std::size_t waiting = out_.size() + (answers ? receipt_size(receipt_) : 0);
+        if (total > room() - (std::min)(room(), waiting)) return errc::output_full;
 
+        if (answers) answer_event();
         ++serial_;
         if (tracked) remember(slot, to.slot, tag, total);
         const bool copied = tail <= copied_tail;
-        char* at = out_.append(copied ? total : size);
-        at = detail::message_head::put(at, s.prefix);
+        char* at = out_.append(copied ? size + tail : size);
+        at = detail::write_text(at, s.prefix);
         const auto line = [&at, this](std::string_view name) {
-            at = detail::message_head::put(at, name);
+            at = detail::write_text(at, name);
             *at++ = ':';
-            at = detail::message_head::put(at, id_);
+            at = detail::write_text(at, id_);
             *at++ = '\n';
         };
         if (own_id) line(header_names::message_id);
@@ -919,8 +948,7 @@ private:
             at = detail::write_header(escaping, h, at);
         }
         write_tail(copied ? at : nullptr, tail);
-        out_.end_frame();
-        written();
+        end_frame();
         return errc::ok;
     }
 

@@ -5,6 +5,7 @@
 
 #include <stomp/ack_mode.hpp>
 #include <stomp/backoff.hpp>
+#include <stomp/broker.hpp>
 #include <stomp/client.hpp>
 #include <stomp/command.hpp>
 #include <stomp/config.hpp>

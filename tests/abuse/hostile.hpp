@@ -24,6 +24,7 @@
 namespace hostile {
 
 using namespace std::chrono_literals;
+using namespace std::string_literals;
 using namespace std::string_view_literals;
 using stomp::errc;
 
@@ -56,8 +57,8 @@ inline constexpr std::size_t whole = static_cast<std::size_t>(-1);
 template <class Session, class Event>
 class driver {
 public:
-    Session session;
     stomp::time_point now{};
+    Session session;
     std::function<void(const Event&)> on_event;
     bool reads_output = true;  // the peer takes what the session writes
     bool keeps_output = true;  // in `written`

@@ -45,18 +45,18 @@ namespace {
 
 struct broker {
     std::string_view name;
-    std::string_view server_name;                // how the `server` header begins
-    std::vector<std::string_view> adds;          // headers of a MESSAGE beyond STOMP's and the sender's
-    bool forwards_receipt_and_transaction;       // the SEND's own, in the MESSAGE
-    bool counts_every_body;                      // content-length in the MESSAGE although the SEND had none
-    bool escapes_in_1_0;                         // both decode what 1.0 sends; this one also encodes what 1.0 gets
-    bool escapes_message_ids;                    // else a backslash in a subscription's id makes them malformed
-    bool nack_requeues;                          // else the message goes to the dead letters
-    bool receipts_in_transaction_at_commit;      // else at once
-    bool error_names_receipt;                    // receipt-id in ERROR
-    bool refuses_unknown_host;                   // the virtual host counts
-    bool ends_silently_at_a_bad_escape;          // no ERROR; else it takes the escape literally
-    bool marks_redelivered;                      // after the connection that had the message is gone
+    std::string_view server_name;            // how the `server` header begins
+    std::vector<std::string_view> adds;      // headers of a MESSAGE beyond STOMP's and the sender's
+    bool forwards_receipt_and_transaction;   // the SEND's own, in the MESSAGE
+    bool counts_every_body;                  // content-length in the MESSAGE although the SEND had none
+    bool escapes_in_1_0;                     // both decode what 1.0 sends; this one also encodes what 1.0 gets
+    bool escapes_message_ids;                // else a backslash in a subscription's id makes them malformed
+    bool nack_requeues;                      // else the message goes to the dead letters
+    bool receipts_in_transaction_at_commit;  // else at once
+    bool error_names_receipt;                // receipt-id in ERROR
+    bool refuses_unknown_host;               // the virtual host counts
+    bool ends_silently_at_a_bad_escape;      // no ERROR; else it takes the escape literally
+    bool subscribes_replies;                 // a reply-to of /temp-queue/... needs no subscription of ours
 };
 
 const broker rabbitmq{
@@ -72,7 +72,7 @@ const broker rabbitmq{
     .error_names_receipt = false,
     .refuses_unknown_host = true,
     .ends_silently_at_a_bad_escape = true,
-    .marks_redelivered = true,
+    .subscribes_replies = true,
 };
 
 const broker activemq{
@@ -88,7 +88,7 @@ const broker activemq{
     .error_names_receipt = true,
     .refuses_unknown_host = false,
     .ends_silently_at_a_bad_escape = false,
-    .marks_redelivered = true,
+    .subscribes_replies = false,
 };
 
 struct target {
@@ -112,7 +112,9 @@ void check(bool condition, const std::string& text) {
     if (!condition) throw failure{text};
 }
 
-void ok(errc e, std::string_view what) { check(e == errc::ok, std::string(what) + " returned " + std::string(to_string(e))); }
+void ok(errc e, std::string_view what) {
+    check(e == errc::ok, std::string(what) + " returned " + std::string(to_string(e)));
+}
 
 std::string quoted(std::string_view text) {
     std::string out = "\"";
@@ -134,7 +136,8 @@ std::string quoted(std::string_view text) {
 
 struct event {  // one that has been polled, kept
     explicit event(const client_event& e)
-        : kind(e.kind), kept(e.frame), reason(e.reason), receipt_number(e.receipt_number), handle(e) {}
+        : kind(e.kind), kept(e.frame), reason(e.reason), receipt_number(e.receipt_number),
+          request_number(e.request_number), handle(e) {}
 
     stomp::frame_view frame() const { return kept.view(); }
 
@@ -142,6 +145,7 @@ struct event {  // one that has been polled, kept
     stomp::frame kept;
     errc reason;
     std::uint64_t receipt_number;
+    std::uint64_t request_number;
     stomp::ack_handle handle;
 };
 
@@ -188,7 +192,9 @@ public:
 
     // The first event of this kind (and this receipt), waiting for it; others stay.
     event take(client_event::kind_type kind, std::string_view what, std::uint64_t receipt = 0) {
-        const auto fits = [&](const event& e) { return e.kind == kind && (receipt == 0 || e.receipt_number == receipt); };
+        const auto fits = [&](const event& e) {
+            return e.kind == kind && (receipt == 0 || e.receipt_number == receipt);
+        };
         const auto find = [&] { return std::find_if(events.begin(), events.end(), fits); };
         run(5s, [&] { return find() != events.end(); });
         const auto found = find();
@@ -206,8 +212,10 @@ public:
         const auto is_message = [](const event& e) { return e.kind == client_event::message; };
         run(time, [] { return false; });
         const auto found = std::find_if(events.begin(), events.end(), is_message);
-        if (found == events.end()) check(true, "");
-        else check(false, "a message " + quoted(found->frame().body) + " arrived " + std::string(what));
+        if (found == events.end())
+            check(true, "");
+        else
+            check(false, "a message " + quoted(found->frame().body) + " arrived " + std::string(what));
     }
 
     // DISCONNECT, its receipt, `closed` without a fault, and the end of the stream from the other side.
@@ -223,12 +231,25 @@ public:
     std::string story() const {
         std::string text = "events:";
         for (const event& e : events) {
-            constexpr std::array names{"connected", "message", "receipt", "unconfirmed", "error", "closed"};
-            text += " "s + names[e.kind] + "(" + std::string(to_string(e.reason)) + ")";
-            if (e.kind == client_event::error) text += quoted(e.frame().get_or("message"));
-            if (e.kind == client_event::message) text += quoted(e.frame().body);
+            switch (e.kind) {
+                case client_event::connected: text += " connected"; break;
+                case client_event::message: text += " message " + quoted(e.frame().body); break;
+                case client_event::reply: text += " reply " + quoted(e.frame().body); break;
+                case client_event::receipt: text += " receipt " + std::to_string(e.receipt_number); break;
+                case client_event::unconfirmed: text += " unconfirmed " + std::to_string(e.receipt_number); break;
+                case client_event::error: text += " error " + quoted(e.frame().get_or("message")); break;
+                case client_event::closed: text += " closed " + std::string(to_string(e.reason)); break;
+            }
         }
         return text;
+    }
+
+    // The same session on a new connection.
+    void reconnect(const target& to) {
+        close(fd_);
+        fd_ = connect_to(to);
+        session.restart(stomp::clock::now());
+        take(client_event::connected, "CONNECTED");
     }
 
     void write_raw(std::string_view octets) { check(write(fd_, octets.data(), octets.size()) > 0, "write"); }
@@ -240,7 +261,8 @@ private:
         address.sin_port = htons(to.port);
         check(inet_pton(AF_INET, to.host.c_str(), &address.sin_addr) == 1, "HOST is not an IPv4 address");
         const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        check(fd >= 0 && connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0, std::strerror(errno));
+        check(fd >= 0 && connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0,
+              std::strerror(errno));
         check(fcntl(fd, F_SETFL, O_NONBLOCK) == 0, std::strerror(errno));
         return fd;
     }
@@ -338,9 +360,10 @@ void compare(const target& to, const event& got, const expected_message& expecte
     check(frame.get("ack").has_value() == has_ack, has_ack ? "no ack header" : "an ack header");
     for (const stomp::header& h : frame.headers) {
         const auto is = [&](const auto& entry) { return entry.first == h.name; };
-        const bool known = std::any_of(all.begin(), all.end(), is) || h.name == "message-id" || h.name == "ack" ||
-                           std::find(to.peer.adds.begin(), to.peer.adds.end(), h.name) != to.peer.adds.end() ||
-                           (to.peer.forwards_receipt_and_transaction && (h.name == "receipt" || h.name == "transaction"));
+        const bool known =
+            std::any_of(all.begin(), all.end(), is) || h.name == "message-id" || h.name == "ack" ||
+            std::find(to.peer.adds.begin(), to.peer.adds.end(), h.name) != to.peer.adds.end() ||
+            (to.peer.forwards_receipt_and_transaction && (h.name == "receipt" || h.name == "transaction"));
         check(known, "unexpected header " + quoted(h.name) + " with value " + quoted(h.value));
     }
 }
@@ -367,8 +390,9 @@ void bodies(const target& to) {
     for (int i = 0; i < 256; ++i) all += static_cast<char>(i);
     std::string large;  // more than one read, one write and one buffer
     while (large.size() < 1'000'000) large += all;
-    const std::vector<std::string> bodies{
-        "hello, world", "", "\0first"s, "in\0side\0\0\n\0x"s, "last\0"s, "\0"s, "\n", "a\r\nb", "zażółć – 日本 😀", all, large};
+    const std::vector<std::string> bodies{"hello, world",    "",    "\0first"s, "in\0side\0\0\n\0x"s,
+                                          "last\0"s,         "\0"s, "\n",       "a\r\nb",
+                                          "zażółć – 日本 😀", all,   large};
 
     connected c(to, [&] {
         stomp::client_options o = options_for(to);
@@ -381,8 +405,11 @@ void bodies(const target& to) {
         const auto receipt = c.session.next_receipt_id();
         ok(c.session.send(queue, body, {{"receipt", receipt}, {"content-type", "application/octet-stream"}}), "send()");
         const event got = c.take(client_event::message, "message");
-        compare(to, got, {.subscription = "s", .destination = queue, .body = body,
-                          .headers = {{"content-type", "application/octet-stream"}}});
+        compare(to, got,
+                {.subscription = "s",
+                 .destination = queue,
+                 .body = body,
+                 .headers = {{"content-type", "application/octet-stream"}}});
         c.confirmed(receipt, "SEND");
     }
     c.leave();
@@ -398,7 +425,8 @@ void uncounted_bodies(const target& to) {
     compare(to, c.take(client_event::message, "text"),
             {.subscription = "s", .destination = queue, .body = "text", .counted = false});
     c.send(queue, "nul\0"sv);
-    compare(to, c.take(client_event::message, "binary"), {.subscription = "s", .destination = queue, .body = "nul\0"sv});
+    compare(to, c.take(client_event::message, "binary"),
+            {.subscription = "s", .destination = queue, .body = "nul\0"sv});
     c.leave();
 }
 
@@ -418,8 +446,10 @@ void header_octets(const target& to) {
         check(c.session.send(queue, "x", {{"co:lon", "x"}}) == errc::not_representable, "colon in a 1.0 name");
     } else {
         sent.insert(sent.end(), {{"value", "a\nb:c\\d\\n\\\\e:"}, {"na:m\ne\\", "x"}, {" spaces ", " kept "}});
-        if (to.version == version::v1_2) sent.emplace_back("cr", "a\rb\r\n");
-        else check(c.session.send(queue, "x", {{"cr", "a\rb"}}) == errc::not_representable, "CR in a 1.1 header");
+        if (to.version == version::v1_2)
+            sent.emplace_back("cr", "a\rb\r\n");
+        else
+            check(c.session.send(queue, "x", {{"cr", "a\rb"}}) == errc::not_representable, "CR in a 1.1 header");
         expected = sent;
     }
     check(c.session.send(queue, "x", {{"nul", "a\0b"sv}}) == errc::nul_in_header, "NUL in a header");
@@ -482,7 +512,7 @@ void ack_mode_of(const target& to, ack_mode mode, const std::vector<std::string>
     for (const std::string& body : left) {
         const event got = c.take(client_event::message, "redelivery of " + body);
         compare(to, got, {.subscription = "again", .destination = queue, .body = body});
-        check(got.frame().get_or("redelivered") == (to.peer.marks_redelivered ? "true" : ""), "redelivered:true");
+        check(got.frame().get_or("redelivered") == "true", "redelivered:true");
     }
     c.silence("although it was acknowledged");
     c.leave();
@@ -602,7 +632,8 @@ void receipts(const target& to) {
         asked.emplace_back(what, id.number());
         ok(command({{"receipt", id}}), what);
     };
-    with_receipt("SUBSCRIBE", [&](auto extra) { return c.session.subscribe("s", queue, ack_mode::client_individual, extra); });
+    with_receipt("SUBSCRIBE",
+                 [&](auto extra) { return c.session.subscribe("s", queue, ack_mode::client_individual, extra); });
     with_receipt("SEND", [&](auto extra) { return c.session.send(queue, "one", extra); });
     const event one = c.take(client_event::message, "message");
     with_receipt("ACK", [&](auto extra) { return c.session.ack(one.handle, extra); });
@@ -698,7 +729,8 @@ void heart_beats(const target& to) {
     options.heart_beat = {.can_send = 1000ms, .wants = 1000ms};
     connected c(to, options);
     const bool expected = to.version != version::v1_0;
-    const stomp::heart_beat_intervals agreed = expected ? stomp::heart_beat_intervals{1000ms, 1000ms} : stomp::heart_beat_intervals{};
+    const stomp::heart_beat_intervals agreed =
+        expected ? stomp::heart_beat_intervals{1000ms, 1000ms} : stomp::heart_beat_intervals{};
     check(c.session.intervals() == agreed, "other intervals were agreed on");
     c.run(500ms, [] { return false; });
     const std::size_t in = c.octets_in;
@@ -706,8 +738,10 @@ void heart_beats(const target& to) {
     c.run(4500ms, [] { return false; });
     check(c.events.empty(), "not idle; " + c.story());
     if (expected) {
-        check(c.octets_out - out >= 5 && c.octets_out - out <= 12, std::to_string(c.octets_out - out) + " beats sent in 4.5 s");
-        check(c.octets_in - in >= 2 && c.octets_in - in <= 12, std::to_string(c.octets_in - in) + " beats got in 4.5 s");
+        check(c.octets_out - out >= 5 && c.octets_out - out <= 12,
+              std::to_string(c.octets_out - out) + " beats sent in 4.5 s");
+        check(c.octets_in - in >= 2 && c.octets_in - in <= 12,
+              std::to_string(c.octets_in - in) + " beats got in 4.5 s");
     } else {
         check(c.octets_out == out, "heart-beats in 1.0");
     }
@@ -727,8 +761,10 @@ void bad_login(const target& to) {
     stomp::client_options elsewhere = options_for(to);
     elsewhere.host = "no-such-host";
     conversation d(to, elsewhere);
-    if (to.peer.refuses_unknown_host) check(d.take(client_event::closed, "closed").reason == errc::connect_rejected, "reason");
-    else d.take(client_event::connected, "CONNECTED");
+    if (to.peer.refuses_unknown_host)
+        check(d.take(client_event::closed, "closed").reason == errc::connect_rejected, "reason");
+    else
+        d.take(client_event::connected, "CONNECTED");
 }
 
 // An ERROR is the end: what was asked for and not answered is unconfirmed, once, and whatever follows is not seen.
@@ -736,7 +772,8 @@ void server_error(const target& to) {
     connected c(to);
     const auto receipt = c.session.next_receipt_id();
     const std::vector<stomp::header> headers{{"receipt", receipt}};
-    ok(c.session.send_frame({.command = stomp::command::unknown, .verb = "FROBNICATE", .headers = headers}), "send_frame()");
+    ok(c.session.send_frame({.command = stomp::command::unknown, .verb = "FROBNICATE", .headers = headers}),
+       "send_frame()");
     const event error = c.take(client_event::error, "ERROR");
     check(error.reason == errc::server_error, "reason " + std::string(to_string(error.reason)));
     check(error.frame().get("receipt-id").has_value() == to.peer.error_names_receipt, "receipt-id in ERROR");
@@ -756,18 +793,44 @@ void silent_end(const target& to) {
     check(c.session.finished(), "not finished");
 }
 
-// RabbitMQ's temporary queues: the reply comes on a subscription that nobody asked for.
-void reply_without_subscription(const target& to) {
-    if (to.peer.name != rabbitmq.name) return;
+// Request and reply through a temporary queue, between two connections. RabbitMQ makes the queue of the question, and
+// replies come on a subscription that nobody asked for; ActiveMQ wants one.
+void request(const target& to) {
+    connected client(to);
+    connected service(to);
+    const std::string queue = new_queue();
+    service.subscribe("s", queue);
+    if (!to.peer.subscribes_replies) client.subscribe("replies", "/temp-queue/replies");
+    ok(client.session.request(queue, "question"), "request()");
+    client.run(0ms, [] { return true; });
+    const event question = service.take(client_event::message, "question");
+    const auto id = question.frame().get("correlation-id");
+    check(id && question.frame().get("reply-to"), "no correlation-id or reply-to");
+    ok(service.session.send(question.frame().get_or("reply-to"), "answer", {{"correlation-id", *id}}), "send()");
+    service.run(0ms, [] { return true; });
+    const event answer = client.take(client_event::reply, "answer");
+    check(answer.frame().body == "answer" && answer.request_number == 1, "another answer");
+    check(answer.frame().get_or("subscription") == (to.peer.subscribes_replies ? "/temp-queue/replies" : "replies"),
+          "on subscription " + quoted(answer.frame().get_or("subscription")));
+    service.leave();
+    client.leave();
+}
+
+// After `closed` the same session goes on, on a new connection and with the subscriptions that it had.
+void restart(const target& to) {
     connected c(to);
     const std::string queue = new_queue();
-    c.subscribe("s", queue);
-    ok(c.session.send(queue, "question", {{"reply-to", "/temp-queue/answers"}}), "send()");
-    const event question = c.take(client_event::message, "question");
-    ok(c.session.send(question.frame().get_or("reply-to"), "answer"), "send()");
-    const event answer = c.take(client_event::message, "answer");
-    check(answer.frame().body == "answer", "another body");
-    check(answer.frame().get_or("subscription") == "/temp-queue/answers", "another subscription");
+    c.subscribe("s", queue, ack_mode::client);
+    c.send(queue, "kept");
+    const event first = c.take(client_event::message, "message");
+    c.leave();
+    c.reconnect(to);
+    check(c.session.ack(first.handle) == errc::stale_ack, "ack() of a message of the first connection");
+    const event again = c.take(client_event::message, "redelivery");
+    compare(to, again, {.subscription = "s", .destination = queue, .body = "kept", .mode = ack_mode::client});
+    const auto receipt = c.session.next_receipt_id();
+    ok(c.session.ack(again.handle, {{"receipt", receipt}}), "ack()");
+    c.confirmed(receipt, "ACK");
     c.leave();
 }
 
@@ -796,7 +859,8 @@ constexpr std::array tests{
     test{"bad login", bad_login},
     test{"ERROR", server_error},
     test{"end without ERROR", silent_end},
-    test{"reply without subscription", reply_without_subscription},
+    test{"request and reply", request},
+    test{"restart", restart},
 };
 
 }  // namespace

@@ -28,11 +28,14 @@ public:
     heap_watch() noexcept : from_((restart_peak(), current())) {}
 
     std::size_t allocations() const noexcept { return current().allocations - from_.allocations; }
-    std::size_t blocks() const noexcept { return current().blocks - from_.blocks; }
-    std::size_t held() const noexcept { return current().octets - from_.octets; }
-    std::size_t peak() const noexcept { return current().peak - from_.octets; }
+    // Zero where there are fewer than at the beginning.
+    std::size_t blocks() const noexcept { return over(current().blocks, from_.blocks); }
+    std::size_t held() const noexcept { return over(current().octets, from_.octets); }
+    std::size_t peak() const noexcept { return over(current().peak, from_.octets); }
 
 private:
+    static std::size_t over(std::size_t a, std::size_t b) noexcept { return a < b ? 0 : a - b; }
+
     counters from_;
 };
 

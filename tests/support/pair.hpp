@@ -64,9 +64,22 @@ inline std::string describe(const stomp::frame_view& f) {
 }
 
 inline std::string describe(const client_event& e) {
-    constexpr std::array<std::string_view, 6> names{"connected", "message", "receipt", "unconfirmed", "error", "closed"};
-    std::string out(e.kind < names.size() ? names[e.kind] : "event " + std::to_string(e.kind));
-    if (e.kind == client_event::receipt || e.kind == client_event::unconfirmed) out += " " + printable(e.receipt_id);
+    const auto name = [&]() -> std::string {
+        switch (e.kind) {
+            case client_event::connected: return "connected";
+            case client_event::message: return "message";
+            case client_event::reply: return "reply";
+            case client_event::receipt: return "receipt";
+            case client_event::unconfirmed: return "unconfirmed";
+            case client_event::error: return "error";
+            case client_event::closed: return "closed";
+            default: return "event " + std::to_string(e.kind);
+        }
+    };
+    std::string out = name();
+    for (const std::string_view id : {e.receipt_id, e.correlation_id}) {
+        if (!id.empty()) out += " " + printable(id);
+    }
     if (e.kind == client_event::unconfirmed || e.kind == client_event::closed) out += " " + std::string(to_string(e.reason));
     if (const std::string text = describe(e.frame); !text.empty()) out += ": " + text;
     return out;
@@ -150,6 +163,8 @@ std::string take_output(Session& session, time_point now = start) {
 /// A session whose peer is the test.
 template <class Session, class Event>
 struct lone_end {
+    explicit lone_end(Session s) : session(std::move(s)) {}
+
     Session session;
     time_point now = start;
     std::function<void(const Event&)> on_event = [](const Event&) {};
@@ -197,7 +212,7 @@ inline std::string connect_frame(stomp::version v, std::string_view extra = {}) 
 }
 
 struct lone_server : lone_end<stomp::server_session, server_event> {
-    explicit lone_server(stomp::server_options o = {}) : lone_end{stomp::server_session(std::move(o), start)} {
+    explicit lone_server(stomp::server_options o = {}) : lone_end(stomp::server_session(std::move(o), start)) {
         on_event = [this](const server_event& e) {
             if (e.kind == server_event::connect) CHECK(session.accept("s") == errc::ok);
             if (e.kind == server_event::subscribe) subscription = e.subscription;
@@ -221,7 +236,7 @@ struct lone_server : lone_end<stomp::server_session, server_event> {
 
 struct lone_client : lone_end<stomp::client_session, client_event> {
     explicit lone_client(stomp::client_options o = {.host = "h"})
-        : lone_end{stomp::client_session(std::move(o), start)} {}
+        : lone_end(stomp::client_session(std::move(o), start)) {}
 
     void open(stomp::version v = stomp::version::v1_2, std::string_view extra = {}) {
         output();
@@ -245,7 +260,11 @@ struct link_options {
 class connection_pair {
 public:
     explicit connection_pair(stomp::client_options c = {.host = "h"}, stomp::server_options s = {}, link_options l = {})
-        : client(std::move(c), start), server(s, start), server_options_(std::move(s)), link_(l) {}
+        : client(std::move(c), start), server(s, start), server_options_(std::move(s)), link_(l) {
+        on_server = [this](const server_event& e) {
+            if (e.kind == server_event::connect) CHECK(server.accept("s") == errc::ok);
+        };
+    }
 
     connection_pair(connection_pair&&) = delete;  // on_server points here
 
@@ -255,9 +274,7 @@ public:
 
     /// What the applications do with an event. The server's accepts every client, as session "s", unless told otherwise.
     std::function<void(const client_event&)> on_client = [](const client_event&) {};
-    std::function<void(const server_event&)> on_server = [this](const server_event& e) {
-        if (e.kind == server_event::connect) CHECK(server.accept("s") == errc::ok);
-    };
+    std::function<void(const server_event&)> on_server;
     /// A host that stops doing these things.
     bool client_writes = true, server_writes = true, client_reads = true, server_reads = true;
     bool client_polls = true, server_polls = true;
@@ -274,7 +291,9 @@ public:
 
     /// Lets everything happen that happens without time passing.
     void settle() {
-        for (int rounds = 0; step(); ++rounds) REQUIRE(rounds < 10'000);  // else something spins
+        for (int rounds = 0; step(); ++rounds) {
+            if (rounds > 10'000) FAIL("something spins");
+        }
     }
 
     void advance(milliseconds by) {
@@ -371,7 +390,7 @@ private:
                 n = octets.size();  // nobody is there to read it
             } else if (link_.into_buffer) {
                 const std::span<char> space = to.input_buffer(1);
-                REQUIRE(space.empty() == !to.wants_input());
+                if (space.empty() == to.wants_input()) FAIL("input_buffer() and wants_input() disagree");
                 n = (std::min)(n, space.size());
                 if (n == 0) break;
                 std::memcpy(space.data(), octets.data(), n);
@@ -379,7 +398,7 @@ private:
             } else {
                 const bool wanted = to.wants_input();
                 const errc e = to.receive(std::string_view(octets).substr(0, n), now);
-                REQUIRE(e == (wanted ? errc::ok : errc::input_full));
+                if (e != (wanted ? errc::ok : errc::input_full)) FAIL("receive() and wants_input() disagree");
                 if (!wanted) break;
             }
             any = true;
@@ -399,6 +418,7 @@ private:
         while (const auto e = client.poll_event()) {
             any = true;
             log += "C " + describe(*e) + "\n";
+            if (client_closed == client.epoch()) FAIL("an event after closed");
             if (e->kind == client_event::closed) ++client_closed;
             on_client(*e);
         }
@@ -410,7 +430,7 @@ private:
         while (const auto e = server.poll_event()) {
             any = true;
             log += "S " + describe(*e) + "\n";
-            REQUIRE(server_closed == 0);
+            if (server_closed != 0) FAIL("an event after closed");
             if (e->kind == server_event::closed) ++server_closed;
             on_server(*e);
         }

@@ -26,11 +26,11 @@ TEST_CASE("fmt_session: kinds and states by name, with width") {
     CHECK(fmt::format("{}", client_event::unconfirmed) == "unconfirmed");
     CHECK(fmt::format("[{:>8}]", server_event::send) == "[    send]");
     std::string all;
-    for (const auto kind : {client_event::connected, client_event::message, client_event::receipt,
+    for (const auto kind : {client_event::connected, client_event::message, client_event::reply, client_event::receipt,
                             client_event::unconfirmed, client_event::error, client_event::closed}) {
         all += fmt::format("{} ", kind);
     }
-    CHECK(all == "connected message receipt unconfirmed error closed ");
+    CHECK(all == "connected message reply receipt unconfirmed error closed ");
     all.clear();
     for (const auto kind : {server_event::connect, server_event::send, server_event::subscribe,
                             server_event::unsubscribe, server_event::ack, server_event::nack, server_event::commit,
@@ -53,14 +53,22 @@ TEST_CASE("fmt_session: client events") {
     event.receipt_id = "r7";
     event.receipt_number = 7;
     event.epoch = 1;
-    CHECK(fmt::format("{}", event) == "receipt r7: RECEIPT receipt-id=r7");
+    CHECK(fmt::format("{}", event) == "receipt receipt=r7: RECEIPT receipt-id=r7");
 
     event = {};
     event.kind = client_event::unconfirmed;
     event.receipt_id = "two words";
     event.reason = stomp::errc::receipt_timeout;
     event.epoch = 2;
-    CHECK(fmt::format("{}", event) == R"(unconfirmed "two words" (receipt_timeout) epoch=2)");
+    CHECK(fmt::format("{}", event) == R"(unconfirmed receipt="two words" (receipt_timeout) epoch=2)");
+
+    event = {};
+    event.kind = client_event::unconfirmed;
+    event.correlation_id = "q1";
+    event.request_number = 1;
+    event.reason = stomp::errc::connection_lost;
+    event.epoch = 1;
+    CHECK(fmt::format("{}", event) == "unconfirmed request=q1 (connection_lost)");
 
     event = {};
     CHECK(fmt::format("{}", event) == "closed (ok)");
@@ -97,6 +105,23 @@ TEST_CASE("fmt_session: server events") {
     CHECK(fmt::format("{}", event) == "commit steps=2: COMMIT transaction=t");
     CHECK(fmt::format("{}", steps[0]) == R"(SEND destination=/q [2 octets "hi"])");
     CHECK(fmt::format("{}", steps[1]) == "ACK id=s1-2-9 subscription=0.3 settled=[41 42]");
+}
+
+TEST_CASE("fmt_session: broker events") {
+    CHECK(fmt::format("{} {} {} {} {}", stomp::broker_event::connect, stomp::broker_event::message,
+                      stomp::broker_event::subscribed, stomp::broker_event::unsubscribed,
+                      stomp::broker_event::closed) == "connect message subscribed unsubscribed closed");
+    const std::array<header, 2> headers{{{"destination", "/app/hello"}, {"Authorization", "Bearer hunter2"}}};
+    stomp::broker_event event;
+    event.kind = stomp::broker_event::message;
+    event.from = {17, 1};
+    event.frame = {command::send, {}, headers, "you"};
+    CHECK(fmt::format("{}", event) ==
+          R"(message from=17.1: SEND destination=/app/hello Authorization=*** [3 octets "you"])");
+    event = {};
+    event.from = {17, 1};
+    event.reason = stomp::errc::connection_lost;
+    CHECK(fmt::format("{}", event) == "closed (connection_lost) from=17.1");
 }
 
 TEST_CASE("fmt_session, SC51, E-13: no event of a whole conversation shows a secret, on either end") {
@@ -144,7 +169,7 @@ TEST_CASE("fmt_session, SC51, E-13: no event of a whole conversation shows a sec
     CHECK(log.find("send: SEND destination=/q AUTHORIZATION=*** receipt=r1 content-length=4 [4 octets \"body\"]") !=
           std::string::npos);
     CHECK(log.find("error (server_error): ERROR message=\"no such destination\" receipt-id=r1") != std::string::npos);
-    CHECK(log.find("unconfirmed r1 (server_error): ERROR message=\"no such destination\" receipt-id=r1") !=
+    CHECK(log.find("unconfirmed receipt=r1 (server_error): ERROR message=\"no such destination\" receipt-id=r1") !=
           std::string::npos);
     CHECK(log.find("closed (server_error)") != std::string::npos);
 }

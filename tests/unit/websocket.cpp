@@ -76,7 +76,7 @@ TEST_CASE("W-04, SC50: an agreed name restricts the server's session; none does 
     const auto only = ws::versions_of("v11.stomp");
     const stomp::time_point now{};
     stomp::server_session server({.versions = {only.begin(), only.end()}}, now);
-    REQUIRE(server.receive({"CONNECT\naccept-version:1.2\nhost:h\n\n\0", 37}, now) == stomp::errc::ok);
+    REQUIRE(server.receive({"CONNECT\naccept-version:1.2\nhost:h\n\n\0", 36}, now) == stomp::errc::ok);
     const auto event = server.poll_event();
     REQUIRE(event);
     CHECK(event->kind == stomp::server_event::closed);

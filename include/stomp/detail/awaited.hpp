@@ -55,7 +55,7 @@ public:
     time_point deadline(const Timers& timers, milliseconds duration) const noexcept {
         const index i = entries_.first();
         if (i == none || duration.count() <= 0) return (time_point::max)();
-        if (i == unarmed_ && timers.marked()) return timers.now();  // due at once, so that it is told the time
+        if (unarmed_ != none && timers.marked()) return timers.now();  // due at once, so that it is told the time
         const time_point at = deadline_of(i, timers, duration);
         return at > expired_ ? at : (time_point::max)();
     }

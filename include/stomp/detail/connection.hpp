@@ -32,7 +32,6 @@ public:
         handshake,  // client: CONNECTED; server: CONNECT
         beat,       // our next heart-beat
         peer,       // the peer's silence
-        idle,       // the same, without heart-beats
         stall,      // the peer does not read
         farewell,   // client: RECEIPT of DISCONNECT; server: lingering
         count
@@ -226,7 +225,7 @@ public:
         }
         if (over_) {
             linger();
-        } else {
+        } else if (lost_ == errc::ok) {
             timers_.start_now(timers::beat, send_every_);
         }
         input_changed();
@@ -258,6 +257,7 @@ protected:
         milliseconds linger;
         milliseconds tolerance_floor;
         double tolerance;
+        bool trailing_eol;
     };
 
     connection(const limits& input, const settings& s, time_point now)
@@ -280,29 +280,26 @@ protected:
         send_every_ = dead_after_ = milliseconds(0);
         lost_ = errc::ok;
         starved_ = true;
-        listening_ = over_ = muted_ = finished_ = false;
+        listening_ = paused_ = over_ = muted_ = finished_ = false;
     }
 
     /// Octets have arrived: any octet shows that the peer lives (C-20).
     void arrived(std::size_t n) noexcept {
         if (n == 0) return;
         starved_ = false;
-        if (timers_.active(timers::idle)) timers_.start_now(timers::idle, settings_.idle_timeout);
         if (timers_.active(timers::peer)) timers_.start_now(timers::peer, dead_after_);
         input_changed();
     }
 
-    /// The peer's deadlines run only while we would read what it sends.
+    /// The peer's deadline runs only while we would read what it sends.
     void input_changed() noexcept {
         const bool listening = !paused_ && !over_ && lost_ == errc::ok && wants_input();
         if (listening == listening_) return;
         listening_ = listening;
         if (listening) {
             timers_.start(timers::peer, dead_after_);
-            timers_.start(timers::idle, settings_.idle_timeout);
         } else {
             timers_.stop(timers::peer);
-            timers_.stop(timers::idle);
         }
     }
 
@@ -316,11 +313,7 @@ protected:
 
     /// No more input will come. The reason counts once what has arrived is used up.
     void lose(errc reason) noexcept {
-        if (lost_ != errc::ok || over_) {
-            finished_ = finished_ || reason == errc::connection_lost;
-            return;
-        }
-        lost_ = reason;
+        if (!over_ && lost_ == errc::ok) lost_ = reason;
         finished_ = true;
         input_changed();
         timers_.stop_all();
@@ -331,7 +324,8 @@ protected:
     void start_heart_beats(milliseconds ours, milliseconds theirs) noexcept {
         // Half the interval: a peer that tolerates no delay at all (ActiveMQ) must not see one.
         send_every_ = ours.count() == 0 ? ours : (std::max)(milliseconds(1), ours / 2);
-        dead_after_ = milliseconds(0);
+        dead_after_ = settings_.idle_timeout;
+        silence_ = theirs.count() != 0 ? errc::heart_beat_timeout : errc::idle_timeout;
         if (theirs.count() != 0) {
             const double scaled = static_cast<double>(theirs.count()) * settings_.tolerance;
             constexpr double most = 1e15;  // some 30,000 years
@@ -355,8 +349,7 @@ protected:
             }
             timers_.start_now(timers::beat, send_every_);
         }
-        if (timers_.expired(timers::peer)) return lose(errc::heart_beat_timeout);
-        if (timers_.expired(timers::idle)) return lose(errc::idle_timeout);
+        if (timers_.expired(timers::peer)) lose(silence_);
     }
 
     /// Something was put into the output.
@@ -368,12 +361,19 @@ protected:
     [[nodiscard]] errc queue(const frame_view& f, version v, std::size_t most) {
         std::size_t size = 0;
         if (const errc e = measure(f, v, settings_.encoding, size); e != errc::ok) return e;
-        if (size > most) return errc::frame_too_large;
-        if (size > most - (std::min)(most, out_.size())) return errc::output_full;
+        const std::size_t total = size + (settings_.trailing_eol ? 1 : 0);
+        if (total > most) return errc::frame_too_large;
+        if (total > most - (std::min)(most, out_.size())) return errc::output_full;
         write(f, v, settings_.encoding, out_.append(size));
+        end_frame();
+        return errc::ok;
+    }
+
+    /// The frame in the output is complete.
+    void end_frame() {
+        if (settings_.trailing_eol) *out_.append(1) = '\n';
         out_.end_frame();
         written();
-        return errc::ok;
     }
 
     /// The session is over for good: nothing more is parsed.
@@ -389,7 +389,9 @@ protected:
 
     /// All is said: wait a little for the peer to close first, so that a reset cannot overtake our last frame (E-07).
     void linger() noexcept {
-        if (out_.empty() && !finished_ && !timers_.active(timers::farewell)) timers_.start(timers::farewell, settings_.linger);
+        if (!out_.empty() || finished_ || timers_.active(timers::farewell)) return;
+        timers_.start(timers::farewell, settings_.linger);
+        finished_ = settings_.linger.count() <= 0;
     }
 
     parser parser_;
@@ -401,6 +403,7 @@ protected:
     std::size_t max_input_;
     milliseconds send_every_{0};
     milliseconds dead_after_{0};
+    errc silence_ = errc::ok; // what it means that the peer is silent for so long
     errc lost_ = errc::ok;   // why no more input will come
     bool starved_ = true;    // the parser has used all there is
     bool listening_ = false; // the peer's deadlines run
