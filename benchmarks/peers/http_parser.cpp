@@ -31,9 +31,4 @@ bench::figures pass(std::string& octets) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
-    if (argc != 2) return 2;
-    for (const std::string_view name : bench::corpus_names) {
-        if (name != "mixed" && name != "nolen") peer::measure(argv[1], ".http", name, pass);
-    }
-}
+int main(int argc, char** argv) { return peer::run_http(argc, argv, pass); }

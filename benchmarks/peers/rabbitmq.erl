@@ -1,14 +1,15 @@
-%% erlc rabbitmq.erl; erl -noshell -pa <ebin folders> -eval 'rabbitmq:main("FOLDER"), halt().'
+%% erl -noshell -eval 'rabbitmq:main("FOLDER", SECONDS), halt().', with ERL_LIBS set to RabbitMQ's plugins
 -module(rabbitmq).
--export([main/1]).
+-export([main/2]).
 -include_lib("rabbitmq_stomp/include/rabbit_stomp_frame.hrl").
 
-main(Folder) ->
-    [corpus(Folder, N) || N <- ["small", "chat", "heavy", "nolen", "mixed"]].
+main(Folder, Seconds) ->
+    [corpus(Folder, N, Seconds) || N <- ["small", "chat", "heavy", "nolen", "mixed"]].
 
-corpus(Folder, Name) ->
+corpus(Folder, Name, Seconds) ->
     {ok, Octets} = file:read_file(Folder ++ "/" ++ Name ++ ".stomp"),
-    {Best, {F, H, V, B}} = repeat(Octets, erlang:monotonic_time(millisecond) + 1500, infinity, none),
+    Until = erlang:monotonic_time(millisecond) + round(Seconds * 1000),
+    {Best, {F, H, V, B}} = repeat(Octets, Until, infinity, none),
     io:format("~s ~.1f ~b ~b ~b ~b~n", [Name, Best / max(F, 1), F, H, V, B]).
 
 repeat(Octets, Until, Best, Found) ->

@@ -1,8 +1,8 @@
-// node stompjs.mjs FOLDER PACKAGE_FOLDER
+// node stompjs.mjs FOLDER SECONDS PACKAGE_FOLDER
 import {readFileSync} from 'node:fs';
 import {pathToFileURL} from 'node:url';
 
-const [folder, packageFolder] = process.argv.slice(2);
+const [folder, seconds, packageFolder] = process.argv.slice(2);
 const load = name => import(pathToFileURL(`${packageFolder}/esm6/${name}.js`).href);
 const {Parser} = await load('parser');
 const {FrameImpl} = await load('frame-impl');
@@ -12,7 +12,7 @@ for (const name of ['small', 'chat', 'heavy', 'large', 'nolen', 'mixed']) {
   const octets = new Uint8Array(file).buffer;
   let sums;
   let best = Infinity;
-  const until = performance.now() + 2000;
+  const until = performance.now() + seconds * 1000;
   do {
     sums = [0, 0, 0, 0];
     const parser = new Parser(

@@ -47,8 +47,9 @@ struct client_options {
     bool resubscribe = true;
     /// Adds a receipt to every SEND that has none.
     bool confirm_sends = false;
-    /// SENDs kept while not connected, together at most limits::max_output octets, and sent after the subscriptions; with
-    /// zero they are refused (not_connected).
+    /// SENDs kept while not connected, and sent after the subscriptions of the next connection; zero: refused
+    /// (not_connected). Together they have at most limits::max_output octets of body, header names and values, with two
+    /// for each header; what is beyond is refused (output_full). A receipt's time begins when its SEND is sent.
     std::size_t keep_sends = 0;
     /// The `reply-to` of request(): RabbitMQ makes a reply queue of such a name, others need a subscription to it.
     std::string reply_to = "/temp-queue/replies";
@@ -78,7 +79,8 @@ struct client_event {
         connected,    ///< `frame` is CONNECTED
         message,      ///< `frame` is MESSAGE, of a subscription held or not
         reply,        ///< `frame` is the MESSAGE that answers a request(): `correlation_id` and `request_number`
-        receipt,      ///< `frame` is RECEIPT; `receipt_id` and, for an id of next_receipt_id(), `receipt_number`
+        receipt,      ///< `frame` is RECEIPT; `receipt_id` and, for an id of next_receipt_id() that was awaited,
+                      ///< `receipt_number`: a RECEIPT that nobody waits for has none
         unconfirmed,  ///< a receipt or reply that was asked for will not come, because of `reason`: the frame may or may
                       ///< not have arrived. `frame` is the ERROR where one named this receipt
         error,        ///< `frame` is ERROR; the session is over
@@ -88,7 +90,7 @@ struct client_event {
     kind_type kind = closed;
     frame_view frame = {};
     errc reason = errc::ok;
-    std::uint64_t receipt_number = 0;  ///< 0: not one of next_receipt_id()
+    std::uint64_t receipt_number = 0;  ///< 0: not one of next_receipt_id(), or not awaited
     std::string_view receipt_id = {};
     std::uint64_t request_number = 0;  ///< 0: not a correlation-id of the library's making
     std::string_view correlation_id = {};
@@ -174,6 +176,15 @@ public:
 
     // ---- what happened outside (see detail::connection for the rest) ----------------------------------------
 
+    /// After restart() it is the new transport that is meant.
+    void transport_closed(time_point now) {
+        if (restarting_) {
+            stillborn_ = true;
+        } else {
+            connection::transport_closed(now);
+        }
+    }
+
     /// Safe to call at any time; needed once next_timeout() is reached.
     void handle_timeout(time_point now) {
         common_timeouts(now);
@@ -198,7 +209,7 @@ public:
     void consume_output(std::size_t n, time_point now) {
         connection::consume_output(n, now);
         send_recorded();
-        if (unsent() <= options_.low_water) congested_ = false;
+        watch_output();
     }
 
     // ---- what the application wants -------------------------------------------------------------------------
@@ -207,38 +218,31 @@ public:
     /// output_full, frame_too_large, reserved_header (destination in extra), unknown_transaction, duplicate_receipt,
     /// limit_receipts, or what encode() returns. Spec: STOMP 1.2 "SEND".
     [[nodiscard]] errc send(std::string_view destination, std::string_view body, header_list extra = {}) {
-        std::array<header, 2> own{{{header_names::destination, destination}}};
-        if (!options_.confirm_sends || has(extra, header_names::receipt)) {
-            return submit(command::send, std::span(own).first(1), extra, body);
-        }
-        const receipt_id id = next_receipt_id();
-        own[1] = {header_names::receipt, id};
-        return submit(command::send, own, extra, body);
+        return submit(command::send, one{{{header_names::destination, destination}}}, extra, body);
     }
 
     /// A SEND that is to be answered: with `reply-to` and `correlation-id`, where `extra` has none. The MESSAGE with this
-    /// correlation-id is a `reply` event, whatever its subscription; without one in request_timeout, or before the
-    /// connection ends, it is `unconfirmed`. Returns limit_receipts (max_receipts requests are waiting),
-    /// duplicate_receipt (the correlation-id is), not_connected (a request is not kept), and as send().
+    /// correlation-id that comes to the reply-to is a `reply` event: over a subscription to just that destination, or over
+    /// one that was never made (RabbitMQ's reply queues). What comes over other subscriptions is a `message`: it may be
+    /// somebody else's request. Without a reply in request_timeout, or before the connection ends, it is `unconfirmed`.
+    /// Returns limit_receipts (max_receipts requests are waiting), duplicate_receipt (the correlation-id is),
+    /// not_connected (a request is not kept), and as send().
     [[nodiscard]] errc request(std::string_view destination, std::string_view body, header_list extra = {}) {
         if (!open_for_commands()) return errc::not_connected;
         const auto given = frame_view{command::send, {}, extra, {}}.get(header_names::correlation_id);
-        const detail::numbered_id made('q', request_number_ + 1);
+        const detail::numbered_id made('q', given ? 0 : ++request_number_);
         const std::string_view id = given ? *given : std::string_view(made);
         if (requests_.find(id) != request_table::none) return errc::duplicate_receipt;
         if (requests_.size() >= options_.limits.max_receipts) return errc::limit_receipts;
-        std::array<header, 4> own{{{header_names::destination, destination}}};
+        std::array<header, 3> own{{{header_names::destination, destination}}};
         std::size_t count = 1;
-        if (!has(extra, header_names::reply_to)) own[count++] = {header_names::reply_to, options_.reply_to};
+        const auto reply_to = frame_view{command::send, {}, extra, {}}.get(header_names::reply_to);
+        if (!reply_to) own[count++] = {header_names::reply_to, options_.reply_to};
         if (!given) own[count++] = {header_names::correlation_id, id};
-        const receipt_id receipt(receipt_number_ + 1);
-        const bool confirm = options_.confirm_sends && !has(extra, header_names::receipt);
-        if (confirm) own[count++] = {header_names::receipt, receipt};
         if (const errc e = submit(command::send, std::span(own).first(count), extra, body); e != errc::ok) return e;
-        if (confirm) ++receipt_number_;
-        if (!given) ++request_number_;
         arm();
-        requests_.insert(id, timers_, options_.request_timeout);
+        const auto i = requests_.insert(id, timers_, options_.request_timeout);
+        requests_[i].reply_to = reply_to.value_or(options_.reply_to);
         timers_.mark();
         return errc::ok;
     }
@@ -329,6 +333,9 @@ public:
         }
     }
 
+    bool output_finished() const noexcept { return !restarting_ && connection::output_finished(); }
+    bool finished() const noexcept { return !restarting_ && connection::finished(); }
+
     // ---- after `closed` -------------------------------------------------------------------------------------
 
     /// The same session on a new transport: a new epoch. Events not polled yet come first (neither input nor output until
@@ -336,8 +343,9 @@ public:
     /// CONNECTED every live subscription is sent before anything else. On a session that is not over it counts as
     /// transport_closed() first. Invalidates all views.
     void restart(time_point now) {
-        transport_closed(now);
+        connection::transport_closed(now);
         out_.clear();
+        stillborn_ = false;
         restarting_ = true;
         if (closed_told_) reopen();
     }
@@ -359,7 +367,7 @@ public:
     /// SENDs that wait for a connection.
     std::size_t kept_sends() const noexcept { return kept_.size(); }
     /// True from `high_water` octets of output on, until they have sunk to `low_water`: time to produce less.
-    bool output_congested() const noexcept { return congested_; }
+    bool output_congested() const noexcept { return congested_ && unsent() > options_.low_water; }
     /// Counts connections, from 1.
     std::uint32_t epoch() const noexcept { return epoch_; }
 
@@ -377,8 +385,11 @@ private:
         std::uint32_t generation = 0;
     };
     using receipt_table = detail::awaited<pending_receipt>;
+    struct pending_request {
+        std::string reply_to;
+    };
+    using request_table = detail::awaited<pending_request>;
     struct nothing {};
-    using request_table = detail::awaited<nothing>;
     using transaction_table = detail::table<nothing>;
     struct kept_send {
         stomp::frame frame;
@@ -419,19 +430,20 @@ private:
         }
         resend_ = subscription_table::none;
         open();
+        if (std::exchange(stillborn_, false)) connection::transport_closed(timers_.now());
     }
 
-    bool offers(version v) const noexcept {
-        return std::find(options_.versions.begin(), options_.versions.end(), v) != options_.versions.end();
-    }
+    static std::uint8_t bit(version v) noexcept { return static_cast<std::uint8_t>(1U << static_cast<unsigned>(v)); }
 
     errc queue_connect() {
         std::array<char, 16> accept;  // "1.0,1.1,1.2"
         std::size_t length = 0;
         std::optional<version> highest;
+        offered_ = 0;
         for (const version v : all_versions) {
-            if (!offers(v)) continue;
+            if (std::find(options_.versions.begin(), options_.versions.end(), v) == options_.versions.end()) continue;
             if (highest) accept[length++] = ',';
+            offered_ |= bit(v);
             length += to_string(v).copy(accept.data() + length, accept.size() - length);
             highest = v;
         }
@@ -459,7 +471,8 @@ private:
         reason_ = reason;
         finished_ = true;
         end();
-        // Subscriptions that were never sent: their receipts end here like all others.
+        if (restarting_) return;
+        // Subscriptions that were never sent, and will not be soon: their receipts end here like all others.
         for (auto i = subscriptions_.first(); i != subscription_table::none; i = subscriptions_.next(i)) {
             subscription& s = subscriptions_[i];
             if (!s.receipt.empty() && receipts_.find(s.receipt) == receipt_table::none) expect_receipt(s.receipt);
@@ -484,20 +497,20 @@ private:
     std::optional<client_event> poll_farewell() {
         client_event event;
         event.epoch = epoch_;
+        // An ERROR is about one frame; to all others it is but the end.
+        const bool by_error = reason_ == errc::server_error || reason_ == errc::connect_rejected;
+        event.reason = reason_ == errc::ok || by_error ? errc::connection_lost : reason_;
         if (!receipts_.empty()) {
             const auto i = receipts_.oldest();
-            const bool named = i == named_by_error_;
-            event.reason = named ? errc::server_error : errc::connection_lost;
-            if (named) event.frame = parser_.frame();
-            if (named) named_by_error_ = receipt_table::none;
-            if (reason_ != errc::ok && reason_ != errc::server_error && reason_ != errc::connect_rejected) {
-                event.reason = reason_;
+            if (i == named_by_error_) {
+                event.reason = errc::server_error;
+                event.frame = parser_.frame();
+                named_by_error_ = receipt_table::none;
             }
             take_receipt(i, client_event::unconfirmed, event);
             return event;
         }
         if (!requests_.empty()) {
-            event.reason = reason_ == errc::ok ? errc::connection_lost : reason_;
             take_request(requests_.oldest(), client_event::unconfirmed, event);
             return event;
         }
@@ -533,7 +546,7 @@ private:
     std::optional<client_event> welcome(const frame_view& f) {
         const auto text = f.get(header_names::version);
         const auto chosen = text ? parse_version(*text) : version::v1_0;
-        if (!chosen || !offers(*chosen)) return fail(errc::version_not_offered), std::nullopt;
+        if (!chosen || (offered_ & bit(*chosen)) == 0) return fail(errc::version_not_offered), std::nullopt;
         if (*chosen == version::v1_0) {
             parser_.trim_values();
         } else {
@@ -550,6 +563,7 @@ private:
         server_name_ = f.get_or(header_names::server);
         resend_ = subscriptions_.first();
         send_recorded();
+        watch_output();
         return event_of(client_event::connected, f);
     }
 
@@ -561,11 +575,21 @@ private:
             if (needs_ack) return fail(errc::missing_header), std::nullopt;
         }
         client_event event = event_of(client_event::message, f);
-        if (!requests_.empty()) {
-            const auto i = requests_.find(f.get_or(header_names::correlation_id));
-            if (i != request_table::none) take_request(i, client_event::reply, event);
-        }
+        if (const auto i = answered_by(f); i != request_table::none) take_request(i, client_event::reply, event);
         return event;
+    }
+
+    /// The request that this MESSAGE answers. Correlation-ids are unique to this client only: whatever comes over a
+    /// subscription to something else than the request's reply-to belongs to somebody else.
+    request_table::index answered_by(const frame_view& f) {
+        if (requests_.empty()) return request_table::none;
+        const auto id = f.get(header_names::correlation_id);
+        const auto i = id ? requests_.find(*id) : request_table::none;
+        if (i == request_table::none) return i;
+        const auto over = subscriptions_.find(f.get_or(header_names::subscription));
+        if (over == subscription_table::none) return i;
+        const auto from = subscriptions_[over].request.view().get_or(header_names::destination);
+        return from == requests_[i].reply_to ? i : request_table::none;
     }
 
     std::optional<client_event> resolve(const frame_view& f) {
@@ -615,7 +639,14 @@ private:
     }
 
     /// Every command ends up here: checks, then writes, then takes note.
-    errc submit(const frame_view& f) {
+    errc submit(frame_view f) {
+        const receipt_id confirmation(receipt_number_ + 1);
+        if (f.command == command::send && options_.confirm_sends && !f.get(header_names::receipt)) {
+            ++receipt_number_;
+            if (f.headers.data() != scratch_.data()) scratch_.assign(f.headers.begin(), f.headers.end());
+            scratch_.push_back({header_names::receipt, confirmation});
+            f.headers = scratch_;
+        }
         if (f.command == command::connect || f.command == command::stomp) return errc::already_connected;
         if (is_server_command(f.command)) return errc::wrong_direction;
         const bool recordable = f.command == command::subscribe || f.command == command::unsubscribe;
@@ -670,7 +701,7 @@ private:
     errc queue_frame(const frame_view& f, version v) {
         if (resend_ != subscription_table::none || !kept_.empty()) return errc::output_full;  // these first
         const errc e = queue(f, v, options_.limits.max_output);
-        if (unsent() > options_.high_water) congested_ = true;
+        watch_output();
         return e;
     }
 
@@ -767,7 +798,7 @@ private:
             if (!s.receipt.empty()) scratch_.push_back({header_names::receipt, s.receipt});
             const errc e = queue({command::subscribe, {}, scratch_, {}}, *version_, options_.limits.max_output);
             if (e == errc::output_full) return;
-            if (e != errc::ok) continue;  // new options made it unwritable: stays recorded, and closed tells
+            if (e != errc::ok) return lose(e);  // not in this version, or with these options: `closed` tells
             s.sent = true;
             if (!s.receipt.empty()) expect_receipt(s.receipt, resend_);
             s.receipt.clear();
@@ -782,7 +813,15 @@ private:
             kept_size_ -= kept_.front().size;
             kept_.pop_front();
         }
-        if (unsent() > options_.high_water) congested_ = true;
+    }
+
+    /// After every change of the output.
+    void watch_output() noexcept {
+        if (unsent() > options_.high_water) {
+            congested_ = true;
+        } else if (unsent() <= options_.low_water) {
+            congested_ = false;
+        }
     }
 
     errc settle(command c, const client_event& event, header_list extra) {
@@ -874,6 +913,7 @@ private:
 
     client_options options_;
     heart_beat offer_;
+    std::uint8_t offered_ = 0;  // the versions, of this connection: restart() may bring others for the next
     client_state state_ = client_state::connecting;
     errc reason_ = errc::ok;
     std::uint32_t epoch_ = 0;
@@ -895,7 +935,8 @@ private:
     std::vector<header> scratch_;
     bool congested_ = false;
     bool closed_told_ = false;
-    bool restarting_ = false;
+    bool restarting_ = false;  // as soon as `closed` is told
+    bool stillborn_ = false;   // the next transport is gone before that
 };
 
 static_assert(sizeof(client_session) <= detail::entry::session);

@@ -106,15 +106,16 @@ constexpr saturated larger(saturated a, saturated b) noexcept { return a.octets 
 /// The most that one entry of each container takes, in octets. Asserted where the entries live; rounded up, so that
 /// other standard libraries fit.
 namespace entry {
-inline constexpr std::size_t session = 2048;      // client_session, server_session
-inline constexpr std::size_t header = 32;         // parser, frame: two views
-inline constexpr std::size_t frame_end = 8;       // outbox: where a frame ends
-inline constexpr std::size_t run = 24;            // outbox: octets that lie side by side
-inline constexpr std::size_t chunk = 16;          // outbox: what stands before the octets of a chunk
+inline constexpr std::size_t session = 2048;  // client_session, server_session
+inline constexpr std::size_t header = 32;     // parser, frame: two views
+inline constexpr std::size_t frame_end = 8;   // outbox: where a frame ends
+inline constexpr std::size_t run = 24;        // outbox: octets that lie side by side
+inline constexpr std::size_t chunk = 16;      // outbox: what stands before the octets of a chunk
+inline constexpr std::size_t largest_chunk = 16384;
 inline constexpr std::size_t subscription = 192;  // with its share of the hash table, as the next two
 inline constexpr std::size_t transaction = 192;
-inline constexpr std::size_t receipt = 128;       // client: an answer that is awaited
-inline constexpr std::size_t unsettled = 48;      // server: a message that waits for its ACK
+inline constexpr std::size_t receipt = 128;    // client: an answer that is awaited
+inline constexpr std::size_t unsettled = 48;   // server: a message that waits for its ACK
 inline constexpr std::size_t tag = 8;          // server: a message in an event or a transaction
 inline constexpr std::size_t slot = 4;         // server: a message in a transaction
 inline constexpr std::size_t step = 112;       // server: a frame in a transaction
@@ -150,7 +151,7 @@ constexpr std::size_t max_memory(const limits& l) noexcept {
     // Beyond max_output there may be one RECEIPT and one ERROR, escaped. Every second chunk at the worst is half empty,
     // and the first one may be written but for its last octet. No frame has fewer than four octets.
     const saturated octets = saturated(l.max_output) + line * 4 + 2048;
-    const saturated chunks = octets * 3 + 3 * 4096 + (octets.octets / 2048 + 4) * entry::chunk;
+    const saturated chunks = octets * 3 + 3 * entry::largest_chunk + (octets.octets / 2048 + 4) * entry::chunk;
     const saturated ends = growing * entry::frame_end * (octets.octets / 4 + 8);
     const saturated runs = growing * entry::run * (octets.octets / 256 + 8);
 

@@ -318,13 +318,10 @@ private:
             if (*octets != 0 && refuses_body_) return fail(errc::body_not_allowed, offset);
             if (*octets > bounds.max_body) return fail(errc::limit_body, offset);
             body_size_ = static_cast<std::size_t>(*octets);
-        } else {
-            body_size_ = unknown;
+            counted_ = true;
         }
-        if (!has_terminator_) {  // ended by a NUL instead of the blank line: there is no room for a body
-            if (length != nullptr && body_size_ != 0) return fail(errc::missing_blank_line, head_size_ - 1);
-            body_size_ = 0;
-        }
+        // Ended by a NUL instead of the blank line: there is no room for a body.
+        if (!has_terminator_ && body_size_ != 0) return fail(errc::missing_blank_line, head_size_ - 1);
         return parse_status::frame;
     }
 
@@ -363,7 +360,7 @@ private:
         if (!has_terminator_) return parse_status::frame;
         const std::size_t there = size - head_size_;
         const char* const body = frame + head_size_;
-        if (body_size_ != unknown) {
+        if (counted_) {
             if (there <= body_size_) return parse_status::need_more;
             if (body[body_size_] != '\0') return fail(errc::missing_terminator, head_size_ + body_size_);
             return parse_status::frame;
@@ -412,6 +409,7 @@ private:
     bool in_name_ = false;          // the next block begins before the first colon of its line
     bool after_lf_ = false;         // the next block begins a line
     bool has_escapes_ = false;
+    bool counted_ = false;          // the body has a content-length
     bool drops_body_ = false;
     bool refuses_body_ = false;
     bool has_terminator_ = true;
@@ -618,6 +616,7 @@ private:
 
     static constexpr std::size_t first_capacity = 512;
     static constexpr std::size_t idle_capacity = 4096;
+    static constexpr std::size_t kept_capacity = 4 * idle_capacity;
     static constexpr std::size_t slack = detail::block_size;  // a block may be read beyond the last octet
 
     std::size_t capacity() const noexcept { return buffer_.empty() ? 0 : buffer_.size() - slack; }
@@ -641,10 +640,11 @@ private:
     }
 
     /// Nothing is held: give memory back unless it was needed lately. A peer that keeps sending large frames does not
-    /// make us allocate for each.
+    /// make us allocate for each, and being asked twice does not say that there are no more, unless it is a lot of memory.
     void rest() noexcept {
         begin_ = end_ = 0;
-        if (capacity() > idle_capacity && peak_ <= idle_capacity) buffer_ = std::vector<char>{};
+        const bool asked_twice = peak_ == 0 && capacity() <= kept_capacity;
+        if (capacity() > idle_capacity && peak_ <= idle_capacity && !asked_twice) buffer_ = std::vector<char>{};
         peak_ = 0;
     }
 

@@ -321,8 +321,7 @@ public:
         if (state_ != server_state::connected) return errc::not_connected;
         const detail::message_head head(sent, *version_, options_.encoding.content_length);
         if (head.error() != errc::ok) return head.error();
-        return deliver(to, head.size() + sent.body.size() + 1, tag, extra, [&](char* at, std::size_t n) {
-            at = at == nullptr ? out_.append(n) : at;
+        return deliver(to, head.size() + sent.body.size() + 1, true, tag, extra, [&](char* at) {
             *detail::write_text(head.write(at), sent.body) = '\0';
         });
     }
@@ -332,8 +331,10 @@ public:
         const auto v = static_cast<std::size_t>(*version_);
         if (sent.errors_[v] != errc::ok) return sent.errors_[v];
         const detail::shared_bytes& head = sent.heads_[v];
-        return deliver(to, head.capacity() + sent.body_.capacity(), tag, extra, [&](char* at, std::size_t) {
-            if (at != nullptr) {
+        const std::size_t tail = head.capacity() + sent.body_.capacity();
+        const bool copied = tail <= copied_tail;
+        return deliver(to, tail, copied, tag, extra, [&](char* at) {
+            if (copied) {
                 detail::write_text(detail::write_text(at, head.text()), sent.body_.text());
             } else {
                 out_.append(head);
@@ -499,7 +500,7 @@ private:
         const header h{header_names::receipt_id, id};
         std::size_t size = 0;
         detail::measure({command::receipt, {}, std::span<const header>(&h, 1), {}}, *version_, settings_.encoding, size);
-        return size;
+        return size + (settings_.trailing_eol ? 1 : 0);
     }
 
     errc queue_receipt(std::string_view id, std::size_t most) {
@@ -892,7 +893,8 @@ private:
     /// Writes what is private to the subscriber; `write_tail` adds the rest, at the place given or, where there is none,
     /// as pieces of its own.
     template <class WriteTail>
-    errc deliver(subscription_handle to, std::size_t tail, std::uint64_t tag, header_list extra, WriteTail write_tail) {
+    errc deliver(subscription_handle to, std::size_t tail, bool copied, std::uint64_t tag, header_list extra,
+                 WriteTail write_tail) {
         if (!holds(to)) return errc::unknown_subscription;
         subscription& s = subscriptions_[to.slot];
         const limits& l = options_.limits;
@@ -912,17 +914,20 @@ private:
             }
             if (const errc e = detail::measure_header(escaping, h, size); e != errc::ok) return e;
         }
-        const std::uint32_t slot = !tracked ? none : free_ != none ? free_ : static_cast<std::uint32_t>(unsettled_.size());
-        make_message_id(slot == none ? 0 : std::uint64_t{slot} + 1);
+        if (tracked && unsettled_count_ >= l.max_unsettled) return errc::window_full;
+        if (tracked && free_ == none) {
+            unsettled_.emplace_back();
+            free_ = static_cast<std::uint32_t>(unsettled_.size() - 1);
+        }
+        make_message_id(tracked ? std::uint64_t{free_} + 1 : 0);
         const bool ack = tracked && *version_ == version::v1_2;
         if (own_id) size += header_names::message_id.size() + id_.size() + 2;
         if (ack) size += header_names::ack.size() + id_.size() + 2;
 
         const std::size_t total = size + tail + (settings_.trailing_eol ? 1 : 0);
-        if (tracked) {
-            if (unsettled_count_ >= l.max_unsettled) return errc::window_full;
+        if (tracked && unsettled_count_ != 0) {  // one always fits
             const bool fits = total <= l.max_unsettled_bytes - (std::min)(l.max_unsettled_bytes, unsettled_size_);
-            if (!fits && unsettled_count_ != 0) return errc::window_full;
+            if (!fits) return errc::window_full;
         }
         if (total > room()) return errc::frame_too_large;
         const bool answers = options_.auto_receipt && receipt_due_;
@@ -930,10 +935,9 @@ private:
         if (total > room() - (std::min)(room(), waiting)) return errc::output_full;
 
         if (answers) answer_event();
+        char* at = out_.append(copied ? size + tail : size);  // from here on nothing fails
         ++serial_;
-        if (tracked) remember(slot, to.slot, tag, total);
-        const bool copied = tail <= copied_tail;
-        char* at = out_.append(copied ? size + tail : size);
+        if (tracked) remember(to.slot, tag, total);
         at = detail::write_text(at, s.prefix);
         const auto line = [&at, this](std::string_view name) {
             at = detail::write_text(at, name);
@@ -947,7 +951,7 @@ private:
             if (h.name == header_names::message_id && own_id) continue;
             at = detail::write_header(escaping, h, at);
         }
-        write_tail(copied ? at : nullptr, tail);
+        write_tail(at);
         end_frame();
         return errc::ok;
     }
@@ -964,12 +968,9 @@ private:
         id_.append(text.data(), static_cast<std::size_t>(to - text.data()));
     }
 
-    void remember(std::uint32_t slot, std::uint32_t subscription_slot, std::uint64_t tag, std::size_t size) {
-        if (slot == unsettled_.size()) {
-            unsettled_.emplace_back();
-        } else {
-            free_ = unsettled_[slot].next;
-        }
+    void remember(std::uint32_t subscription_slot, std::uint64_t tag, std::size_t size) noexcept {
+        const std::uint32_t slot = free_;
+        free_ = unsettled_[slot].next;
         subscription& s = subscriptions_[subscription_slot];
         unsettled_[slot] = {serial_, tag, size, s.newest, none, subscription_slot, none};
         (s.newest == none ? s.oldest : unsettled_[s.newest].next) = slot;

@@ -5,11 +5,13 @@
 #include <stomp/client.hpp>
 #include <stomp/server.hpp>
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <new>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -126,7 +128,7 @@ struct conversation {
         switch (e.kind) {
             case client_event::message:
                 ++messages;
-                note(client.ack(e));
+                if (const errc acked = client.ack(e); acked != errc::nothing_to_ack) note(acked);
                 break;
             case client_event::receipt: ++receipts; break;
             case client_event::closed:
@@ -144,7 +146,7 @@ constexpr std::array modes{ack_mode::client, ack_mode::client_individual};
 
 TEST_CASE("no allocation per frame: SEND with receipt, MESSAGE with ACK, heart-beats (P9)") {
     const std::string body(300, 'b');
-    const std::string large(5000, 'b');
+    const std::string large(3000, 'b');
     for (const version v : stomp::all_versions) {
         for (const ack_mode mode : modes) {
             if (v == version::v1_0 && mode != ack_mode::client) continue;
@@ -188,6 +190,26 @@ TEST_CASE("no allocation per frame: SEND with receipt, MESSAGE with ACK, heart-b
     }
 }
 
+TEST_CASE("no allocation per frame: a flow of larger ones (P9)") {
+    conversation c(version::v1_2);
+    c.run();
+    c.note(c.client.subscribe("0", "/queue/a"));
+    c.run();
+    const std::string body(7000, 'b');
+    const auto round = [&] {
+        c.note(c.client.send("/queue/a", body));
+        c.run();
+        c.run();  // polled once more than there are octets
+    };
+    for (int i = 0; i < 5; ++i) round();
+    const heap_watch heap;
+    for (int i = 0; i < 100; ++i) round();
+    const std::size_t allocations = heap.allocations();
+    CHECK(allocations == 0);
+    CHECK(c.failed == errc::ok);
+    CHECK(c.messages == 105);
+}
+
 TEST_CASE("no allocation per frame: bursts of messages that are acknowledged together (P9, A-02)") {
     conversation c(version::v1_2);
     c.run();
@@ -213,7 +235,7 @@ TEST_CASE("a shared message costs its own octets once, and its delivery nothing 
     c.run();
     const stomp::header to{"destination", "/topic/room"};
     const stomp::shared_message small({stomp::command::send, {}, std::span(&to, 1), "hello"});
-    const stomp::shared_message large({stomp::command::send, {}, std::span(&to, 1), std::string(50'000, 'b')});
+    const stomp::shared_message large({stomp::command::send, {}, std::span(&to, 1), std::string(6'000, 'b')});
     const auto round = [&] {
         c.note(c.server.message(c.subscription, small, 1));
         c.note(c.server.message(c.subscription, large, 1));
@@ -260,9 +282,9 @@ void live(conversation& c) {
 
 TEST_CASE("abuse 75: whichever allocation fails, bad_alloc passes, nothing leaks, and the sessions can be used on (P1)") {
     std::size_t n = 1;
-    std::size_t survived = 0;
     for (bool failed = true; failed; ++n) {
         failed = false;
+        bool ended = true;
         const heap_watch heap;
         {
             std::optional<conversation> c;
@@ -281,7 +303,7 @@ TEST_CASE("abuse 75: whichever allocation fails, bad_alloc passes, nothing leaks
                 c->client.transport_closed(c->now);
                 c->server.transport_closed(c->now);
                 c->run();
-                survived += c->client_closed && c->server_closed ? 1U : 0U;
+                ended = c->client_closed && c->server_closed;
             }
             if (!failed) {
                 CHECK(c->failed == errc::ok);
@@ -294,10 +316,9 @@ TEST_CASE("abuse 75: whichever allocation fails, bad_alloc passes, nothing leaks
         const std::size_t blocks = heap.blocks();
         CAPTURE(n);
         CHECK(blocks == 0);
+        CHECK(ended);
     }
-    WARN(n << " " << survived);
     CHECK(n > 50);
-    CHECK(survived > 0);
 }
 
 #endif

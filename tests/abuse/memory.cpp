@@ -244,7 +244,7 @@ private:
 TEST_CASE("max_memory of the default limits, and of none (L-05, P2)") {
     INFO("client " << max_memory(limits::client()) << ", server " << max_memory(limits::server()) << ", before login "
                    << max_memory(limits::before_login()));
-    CHECK(max_memory(limits::before_login()) <= 160 * 1024);
+    CHECK(max_memory(limits::before_login()) <= 200 * 1024);
     CHECK(max_memory(limits::server()) <= 50 * 1024 * 1024);
     CHECK(max_memory(limits::client()) <= 110 * 1024 * 1024);
 

@@ -262,7 +262,7 @@ public:
     explicit connection_pair(stomp::client_options c = {.host = "h"}, stomp::server_options s = {}, link_options l = {})
         : client(std::move(c), start), server(s, start), server_options_(std::move(s)), link_(l) {
         on_server = [this](const server_event& e) {
-            if (e.kind == server_event::connect) CHECK(server.accept("s") == errc::ok);
+            if (e.kind == server_event::connect) CHECK((server.accept("s") == errc::ok || broken));
         };
     }
 

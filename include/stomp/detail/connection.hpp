@@ -280,7 +280,7 @@ protected:
         send_every_ = dead_after_ = milliseconds(0);
         lost_ = errc::ok;
         starved_ = true;
-        listening_ = paused_ = over_ = muted_ = finished_ = false;
+        listening_ = over_ = muted_ = finished_ = false;
     }
 
     /// Octets have arrived: any octet shows that the peer lives (C-20).

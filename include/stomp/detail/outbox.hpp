@@ -8,6 +8,7 @@
 #include <stomp/limits.hpp>
 
 #include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <span>
 #include <string_view>
@@ -16,17 +17,22 @@
 namespace stomp::inline v0::detail {
 
 /// A queue of frames. A frame is appended in pieces, copied into chunks or shared, and closed by end_frame(). Chunks
-/// are never reallocated, so a write of any part may be in flight while more is appended.
+/// are never reallocated, so a write of any part may be in flight while more is appended. An append that fails for want of
+/// memory has not happened.
 class outbox {
 public:
     bool empty() const noexcept { return size_ == 0; }
     std::size_t size() const noexcept { return size_; }
 
-    /// Room for the next `n` octets of the frame, to be filled by the caller at once.
+    /// Room for the next `n` octets of the frame, to be filled by the caller at once. What else the frame consists of,
+    /// two pieces of shared octets at the most, does not allocate any more.
     char* append(std::size_t n) {
+        runs_.make_room(3);
+        frames_.make_room(1);
         if (tail_.capacity() - used_ < n) next_chunk(n);
         char* to = tail_.data() + used_;
         used_ += n;
+        copied_ += n;
         grew(n);
         if (!runs_.empty() && runs_.back().data + runs_.back().size == to) {
             runs_.back().size += n;
@@ -87,9 +93,7 @@ public:
         if (size_ == 0) rewind();
     }
 
-    void clear() noexcept {
-        consume(size_);
-    }
+    void clear() noexcept { consume(size_); }
 
 private:
     struct run {
@@ -100,6 +104,7 @@ private:
 
     static constexpr std::size_t first_chunk = 512;
     static constexpr std::size_t chunk_size = 4096;
+    static constexpr std::size_t largest_chunk = 4 * chunk_size;  // but for frames that are larger
 
     void grew(std::size_t n) noexcept {
         size_ += n;
@@ -110,29 +115,34 @@ private:
         if (n <= chunk_size && spare_) {
             tail_ = std::exchange(spare_, shared_bytes());
         } else {
-            const std::size_t usual = tail_ || size_ != 0 ? chunk_size : first_chunk;
-            tail_ = shared_bytes((std::max)(n, usual));
+            n = (std::max)(n, size_ == 0 ? usual_ : chunk_size);
+            tail_ = shared_bytes(n <= largest_chunk ? std::bit_ceil(n) : n);  // room for somewhat larger ones, too
         }
         used_ = 0;
     }
 
-    // All is written: start over in the same chunk, unless it is a large one.
+    // All is written: start over in one chunk that takes as much as there was this time, so that an even flow allocates
+    // nothing. More than a small chunk is kept only while it is needed.
     void rewind() noexcept {
-        used_ = 0;
+        usual_ = (std::clamp)(copied_, first_chunk, largest_chunk);
+        const bool fits = copied_ <= chunk_size ? tail_.capacity() <= chunk_size : tail_.capacity() >= usual_;
+        if (!fits || (tail_ && !tail_.unique())) tail_ = shared_bytes();
         spare_ = shared_bytes();
-        if (tail_.capacity() > chunk_size || (tail_ && !tail_.unique())) tail_ = shared_bytes();
+        copied_ = used_ = 0;
         runs_.shrink(64);
         frames_.shrink(256);
     }
 
     static_assert(sizeof(run) <= entry::run && sizeof(std::size_t) <= entry::frame_end &&
-                  shared_bytes::overhead() <= entry::chunk && chunk_size <= 4096);
+                  shared_bytes::overhead() <= entry::chunk && largest_chunk <= entry::largest_chunk);
 
     ring<run> runs_;
     ring<std::size_t> frames_;  // octets left of each frame
     shared_bytes tail_;         // where the next octets go, from used_ on
     shared_bytes spare_;        // a chunk to use next: a steady flow allocates nothing
     std::size_t used_ = 0;
+    std::size_t copied_ = 0;           // octets that went into chunks since there were none
+    std::size_t usual_ = first_chunk;  // the size of the first chunk
     std::size_t size_ = 0;
     std::size_t open_ = 0;  // octets of the frame being appended
 };

@@ -24,15 +24,20 @@ public:
     const T& front() const noexcept { return (*this)[0]; }
     T& back() noexcept { return (*this)[size_ - 1]; }
 
+    /// The next `n` times push_back() will not allocate.
+    void make_room(std::size_t n) {
+        while (slots_.size() - size_ < n) grow();
+    }
+
     void push_back(T value) {
-        if (size_ == slots_.size()) grow();
+        make_room(1);
         ++size_;
         back() = std::move(value);
     }
 
     /// Puts an element before all others.
     void push_front(T value) {
-        if (size_ == slots_.size()) grow();
+        make_room(1);
         first_ = (first_ + slots_.size() - 1) & (slots_.size() - 1);
         ++size_;
         front() = std::move(value);
