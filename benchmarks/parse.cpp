@@ -44,6 +44,17 @@ void find_lines(benchmark::State& state, const corpus& c) {
     bench::report(state, c.expected.frames, c.wire.size());
 }
 
+/// Returns the number of frames.
+std::size_t parse_all(std::string& octets, std::span<stomp::header> storage) {
+    std::span<char> rest(octets);
+    for (std::size_t frames = 0;; ++frames) {
+        const auto result = stomp::parse_frame(rest, storage, stomp::version::v1_2);
+        if (result.status != parse_status::frame) return frames;
+        benchmark::DoNotOptimize(result.frame);
+        rest = rest.subspan(result.consumed);
+    }
+}
+
 /// parse_frame() over the caller's memory. It unescapes in place, so each round reads a fresh copy; making it is not
 /// timed.
 void whole(benchmark::State& state, const corpus& c) {
@@ -53,16 +64,7 @@ void whole(benchmark::State& state, const corpus& c) {
         state.PauseTiming();
         work = c.wire;
         state.ResumeTiming();
-        std::span<char> rest(work);
-        std::size_t frames = 0;
-        while (true) {
-            const auto result = stomp::parse_frame(rest, storage, stomp::version::v1_2);
-            if (result.status != parse_status::frame) break;
-            benchmark::DoNotOptimize(result.frame);
-            rest = rest.subspan(result.consumed);
-            ++frames;
-        }
-        if (frames != c.expected.frames) return state.SkipWithError("wrong number of frames");
+        if (parse_all(work, storage) != c.expected.frames) return state.SkipWithError("wrong number of frames");
     }
     bench::report(state, c.expected.frames, c.wire.size());
 }
@@ -86,6 +88,44 @@ void fed(benchmark::State& state, const corpus& c, std::size_t piece) {
     bench::report(state, c.expected.frames, c.wire.size());
 }
 
+/// As `fed`, but the octets arrive where the parser wants them, as from read(2).
+void read_into(benchmark::State& state, const corpus& c, std::size_t piece) {
+    stomp::parser p;
+    p.set_version(stomp::version::v1_2);
+    const std::string_view wire = c.wire;
+    for (auto _ : state) {
+        std::size_t frames = 0;
+        for (std::size_t at = 0; at < wire.size();) {
+            const std::span<char> space = p.input_buffer(piece);
+            const std::size_t n = wire.copy(space.data(), (std::min)(piece, space.size()), at);
+            p.commit_input(n);
+            at += n;
+            while (p.next() == parse_status::frame) {
+                benchmark::DoNotOptimize(p.frame());
+                ++frames;
+            }
+        }
+        if (frames != c.expected.frames) return state.SkipWithError("wrong number of frames");
+    }
+    bench::report(state, c.expected.frames, c.wire.size());
+}
+
+/// parse_frame() over more memory than any cache holds.
+void cold(benchmark::State& state, const corpus& c) {
+    const std::size_t copies = (256U << 20U) / c.wire.size() + 1;
+    std::string work;
+    work.reserve(copies * c.wire.size());
+    std::vector<stomp::header> storage(128);
+    for (auto _ : state) {
+        state.PauseTiming();
+        work.clear();
+        for (std::size_t i = 0; i < copies; ++i) work += c.wire;
+        state.ResumeTiming();
+        if (parse_all(work, storage) != copies * c.expected.frames) return state.SkipWithError("wrong number of frames");
+    }
+    bench::report(state, copies * c.expected.frames, copies * c.wire.size());
+}
+
 void register_all() {
     for (const std::string_view name : bench::corpus_names) {
         const corpus& c = bench::corpus_of(name);
@@ -101,6 +141,8 @@ void register_all() {
         add("whole", whole);
         add("fed_4KiB", [](benchmark::State& s, const corpus& k) { fed(s, k, 4096); });
         add("fed_64KiB", [](benchmark::State& s, const corpus& k) { fed(s, k, 65536); });
+        add("read_4KiB", [](benchmark::State& s, const corpus& k) { read_into(s, k, 4096); });
+        if (name == "small" || name == "chat" || name == "heavy") add("cold", cold);
     }
 }
 

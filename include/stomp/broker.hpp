@@ -159,6 +159,8 @@ public:
         }
         if (free_slots_ == none) {
             slots_.emplace_back();
+            // So that no later change of a deadline has to ask for memory.
+            if (deadlines_.capacity() < most_deadlines() + 1) deadlines_.reserve(2 * slots_.capacity() + 17);
             free_slots_ = static_cast<std::uint32_t>(slots_.size() - 1);
         }
         slot& s = slots_[free_slots_];
@@ -261,9 +263,10 @@ public:
     [[nodiscard]] std::optional<broker_event> poll_event() {
         while (true) {
             if (auto e = next_step()) return e;
-            peer* p = next(ready);
+            peer* p = first(ready);
             if (p == nullptr) return std::nullopt;
             const auto event = p->session.poll_event();
+            pop(ready);
             if (!event) {
                 if (p->closed_told && p->forgotten) {
                     free(*p);
@@ -529,16 +532,26 @@ private:
         l.last = i;
     }
 
-    peer* next(list_name name) noexcept {
-        list& l = lists_[name];
-        while (l.first != none) {
-            slot& s = slots_[l.first];
-            l.first = s.next[name];
-            if (l.first == none) l.last = none;
-            s.listed[name] = false;
-            if (s.connection) return s.connection.get();
+    /// The first connection of a list that still exists.
+    peer* first(list_name name) noexcept {
+        while (lists_[name].first != none) {
+            peer* p = slots_[lists_[name].first].connection.get();
+            if (p != nullptr) return p;
+            pop(name);
         }
         return nullptr;
+    }
+    void pop(list_name name) noexcept {
+        list& l = lists_[name];
+        slot& s = slots_[l.first];
+        l.first = s.next[name];
+        if (l.first == none) l.last = none;
+        s.listed[name] = false;
+    }
+    peer* next(list_name name) noexcept {
+        peer* p = first(name);
+        if (p != nullptr) pop(name);
+        return p;
     }
 
     static view look(const server_session& s) noexcept {
@@ -563,7 +576,7 @@ private:
     /// Too early is harmless, too late is not: an entry is added only where there is no earlier one.
     void schedule(peer& p, time_point at) {
         if (p.deadline && *p.deadline <= at) return;
-        if (deadlines_.size() > 2 * slots_.size() + 16) {
+        if (deadlines_.size() >= most_deadlines()) {
             std::erase_if(deadlines_, [this](const deadline& d) { return !counts(d); });
             std::make_heap(deadlines_.begin(), deadlines_.end());
         }
@@ -571,6 +584,8 @@ private:
         std::push_heap(deadlines_.begin(), deadlines_.end());
         p.deadline = at;
     }
+    /// More than are needed: then those that no longer count are thrown out.
+    std::size_t most_deadlines() const noexcept { return 2 * slots_.size() + 16; }
     bool counts(const deadline& d) const noexcept {
         const peer* p = find(d.id);
         return p != nullptr && p->deadline == d.at;
@@ -756,7 +771,7 @@ private:
         const auto full = [&] {
             return p.backlog.size() >= options_.max_backlog_messages || p.backlog_size + size > options_.max_backlog_bytes;
         };
-        if (options_.slow == slow_consumer::drop_oldest) {
+        if (options_.slow == slow_consumer::drop_oldest && size <= options_.max_backlog_bytes) {
             while (!p.backlog.empty() && full()) {
                 pop_backlog(p);
                 ++stats_.dropped;
@@ -975,17 +990,19 @@ private:
             if (tag == untracked) continue;
             const std::uint32_t i = unsettled_[tag].queue;
             stored_message m = take(tag);
+            const std::size_t size = m.size;
+            release(i, size);
             if (options_.max_deliveries != 0 && m.deliveries >= options_.max_deliveries && !m.dead) {
-                release(i, m.size);
                 bury(std::move(m));
                 continue;
             }
+            queue& q = queues_[i];
+            q.returned.push_back(std::move(m));
+            std::push_heap(q.returned.begin(), q.returned.end());
+            ++q.count;
+            q.size += size;
             ++stats_.queued_messages;
-            stats_.queued_bytes += m.size;
-            std::vector<stored_message>& returned = queues_[i].returned;
-            returned.push_back(std::move(m));
-            std::push_heap(returned.begin(), returned.end());
-            mark(i);
+            stats_.queued_bytes += size;
         }
     }
 
@@ -1217,12 +1234,12 @@ private:
     }
 
     broker_event client_closed(peer& p, const server_event& event) {
+        p.closed_told = true;
         while (!p.backlog.empty()) pop_backlog(p);
         for (const std::uint32_t i : p.subscribers) {
             if (i != none) remove_subscriber(p, i);
         }
         give_back(event.settled);
-        p.closed_told = true;
         broker_event closed = event_of(broker_event::closed, p, {});
         closed.reason = event.reason;
         return closed;

@@ -374,8 +374,8 @@ public:
 private:
     using one = std::array<header, 1>;
     struct subscription {
-        stomp::frame request;  // SUBSCRIBE, without its receipt
-        std::string receipt;   // asked for, but SUBSCRIBE is not sent yet
+        stomp::frame request;                // SUBSCRIBE, without its receipt
+        std::optional<std::string> receipt;  // asked for, but SUBSCRIBE is not sent yet
         ack_mode mode = ack_mode::automatic;
         bool sent = false;  // on this connection
     };
@@ -475,8 +475,8 @@ private:
         // Subscriptions that were never sent, and will not be soon: their receipts end here like all others.
         for (auto i = subscriptions_.first(); i != subscription_table::none; i = subscriptions_.next(i)) {
             subscription& s = subscriptions_[i];
-            if (!s.receipt.empty() && receipts_.find(s.receipt) == receipt_table::none) expect_receipt(s.receipt);
-            s.receipt.clear();
+            if (s.receipt && receipts_.find(*s.receipt) == receipt_table::none) expect_receipt(*s.receipt);
+            s.receipt.reset();
         }
     }
 
@@ -759,7 +759,7 @@ private:
         std::size_t waiting = pending_receipts();
         for (auto i = subscriptions_.first(); i != subscription_table::none; i = subscriptions_.next(i)) {
             if (subscriptions_[i].receipt == *has.receipt) return errc::duplicate_receipt;
-            if (!subscriptions_[i].receipt.empty()) ++waiting;
+            if (subscriptions_[i].receipt) ++waiting;
         }
         return waiting < options_.limits.max_receipts ? errc::ok : errc::limit_receipts;
     }
@@ -774,7 +774,7 @@ private:
             } else if (const errc e = queue_frame(f, *version_); e != errc::ok) {
                 return e;
             }
-        } else if (has.receipt || !subscriptions_[i].receipt.empty()) {
+        } else if (has.receipt || subscriptions_[i].receipt) {
             return errc::not_connected;  // a receipt that could end in nothing
         }
         if (has.receipt) expect_receipt(*has.receipt);
@@ -795,13 +795,13 @@ private:
             if (s.sent) continue;
             const frame_view request = s.request.view();
             scratch_.assign(request.headers.begin(), request.headers.end());
-            if (!s.receipt.empty()) scratch_.push_back({header_names::receipt, s.receipt});
+            if (s.receipt) scratch_.push_back({header_names::receipt, *s.receipt});
             const errc e = queue({command::subscribe, {}, scratch_, {}}, *version_, options_.limits.max_output);
             if (e == errc::output_full) return;
             if (e != errc::ok) return lose(e);  // not in this version, or with these options: `closed` tells
             s.sent = true;
-            if (!s.receipt.empty()) expect_receipt(s.receipt, resend_);
-            s.receipt.clear();
+            if (s.receipt) expect_receipt(*s.receipt, resend_);
+            s.receipt.reset();
         }
         while (!kept_.empty()) {
             const frame_view f = kept_.front().frame.view();

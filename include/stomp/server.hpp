@@ -571,13 +571,14 @@ private:
     }
 
     std::optional<server_event> poll_farewell() {
-        if (std::exchange(closed_told_, true)) return std::nullopt;
+        if (closed_told_) return std::nullopt;
         std::sort(unsettled_.begin(), unsettled_.end(),
                   [](const unsettled_message& a, const unsettled_message& b) { return a.serial < b.serial; });
         settled_.clear();
         for (const unsettled_message& m : unsettled_) {
             if (m.serial != 0) settled_.push_back(m.tag);
         }
+        closed_told_ = true;  // nothing fails from here on
         unsettled_.clear();
         unsettled_count_ = unsettled_size_ = 0;
         subscriptions_.clear();

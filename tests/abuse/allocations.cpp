@@ -1,9 +1,9 @@
 // What sessions ask of the heap: nothing while they are busy, and when the heap refuses, nothing is lost but the call.
-#include "support/catch.hpp"
-#include "support/counting_new.hpp"
-
 #include <stomp/client.hpp>
 #include <stomp/server.hpp>
+
+#include "support/catch.hpp"
+#include "support/counting_new.hpp"
 
 #include <array>
 #include <chrono>
@@ -280,7 +280,8 @@ void live(conversation& c) {
 
 }  // namespace
 
-TEST_CASE("abuse 75: whichever allocation fails, bad_alloc passes, nothing leaks, and the sessions can be used on (P1)") {
+TEST_CASE(
+    "abuse 75: whichever allocation fails, bad_alloc passes, nothing leaks, and the sessions can be used on (P1)") {
     std::size_t n = 1;
     for (bool failed = true; failed; ++n) {
         failed = false;

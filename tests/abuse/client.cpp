@@ -1,7 +1,7 @@
 // Servers that break the conversation, or wear a client down.
-#include "hostile.hpp"
-
 #include <stomp/limits.hpp>
+
+#include "hostile.hpp"
 
 using namespace hostile;
 using counting_new::heap_watch;
@@ -88,7 +88,8 @@ TEST_CASE("abuse 71: receipts nobody waits for do no harm; after ERROR nothing c
 }
 
 TEST_CASE("abuse 72: a server that sends too much of anything (L-06, L-08)") {
-    client_refuses("MESSAGE\nsubscription:0\nmessage-id:1\ndestination:d\ncontent-length:1073741824\n\n"sv, errc::limit_body);
+    client_refuses("MESSAGE\nsubscription:0\nmessage-id:1\ndestination:d\ncontent-length:1073741824\n\n"sv,
+                   errc::limit_body);
     client_refuses("ERROR\ncontent-length:1073741824\n\n"sv, errc::limit_body);
     for (const std::string_view endless : {"a:b\n"sv, "a"sv}) {
         server s;
@@ -133,7 +134,8 @@ TEST_CASE("abuse 73: receipts that never come are given up in time, and are boun
 }
 
 TEST_CASE("abuse 74: after ERROR the client closes by itself, and says nothing more (E-10, E-11)") {
-    for (const std::string_view bytes : {"ERROR\nmessage:no\n\nwhy\0"sv, "ERROR\n\n\0"sv, "ERROR\nescape:\\t\\x\n\n\0"sv}) {
+    for (const std::string_view bytes :
+         {"ERROR\nmessage:no\n\nwhy\0"sv, "ERROR\n\n\0"sv, "ERROR\nescape:\\t\\x\n\n\0"sv}) {
         server early;
         early.feed(bytes);
         CHECK(early.session.finished());

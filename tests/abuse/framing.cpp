@@ -1,8 +1,8 @@
 // Frames that break the framing or the limits, against both ends. The numbers are those of the project's list of abuse
 // cases.
-#include "hostile.hpp"
-
 #include <stomp/errc.hpp>
+
+#include "hostile.hpp"
 
 using namespace hostile;
 using counting_new::heap_watch;
@@ -34,7 +34,8 @@ std::string send(std::string_view headers, std::string_view rest = "\n\0"sv) {
 }
 
 /// Both ends refuse a frame with these headers, in this version.
-void both_refuse(std::string_view headers, errc expected, std::string_view v = "1.2", std::string_view rest = "\n\0"sv) {
+void both_refuse(std::string_view headers, errc expected, std::string_view v = "1.2",
+                 std::string_view rest = "\n\0"sv) {
     server_refuses(send(headers, rest), expected, v);
     client_refuses(message(headers, rest), expected, v);
 }
@@ -162,7 +163,8 @@ TEST_CASE("abuse 6: a body without an end (L-03, F-19)") {
 }
 
 TEST_CASE("abuse 7: a content-length that is no number, or too large a one (B-11, B-12, L-03, L-08)") {
-    for (const std::string_view value : {"0x1", "+1", "-1", "-0", " 1", "1 ", "1,2", "1e3", "", "\xd9\xa3", "1\t", "--1"}) {
+    for (const std::string_view value :
+         {"0x1", "+1", "-1", "-0", " 1", "1 ", "1,2", "1e3", "", "\xd9\xa3", "1\t", "--1"}) {
         CAPTURE(value);
         both_refuse("content-length:" + std::string(value) + "\n", errc::bad_content_length);
     }
@@ -226,12 +228,14 @@ TEST_CASE("abuse 11: a counted body that is not followed by NUL ends the session
 
 TEST_CASE("abuse 12: a content-length that swallows the next frame makes it body, and nothing else (B-02, B-03)") {
     const auto inner = "SEND\ndestination:inner\n\n\0"sv;
-    const std::string outer = send("content-length:" + std::to_string(inner.size()) + "\n", "\n" + std::string(inner) + '\0');
+    const std::string outer =
+        send("content-length:" + std::to_string(inner.size()) + "\n", "\n" + std::string(inner) + '\0');
     for (const std::size_t piece : pieces) {
         CHECK(sent_bodies(outer, "1.2", piece) == std::vector<std::string>{std::string(inner)});
     }
     // One octet more, and the frame waits; what comes next is not its NUL.
-    const std::string waits = send("content-length:" + std::to_string(inner.size() + 1) + "\n", "\n" + std::string(inner) + '\0');
+    const std::string waits =
+        send("content-length:" + std::to_string(inner.size() + 1) + "\n", "\n" + std::string(inner) + '\0');
     CHECK(sent_bodies(waits, "1.2").empty());
     server_refuses(waits + "SEND\n", errc::missing_terminator);
 }
@@ -342,14 +346,16 @@ TEST_CASE("abuse 21: header lines without a colon, and without a name (F-15, F-2
 }
 
 TEST_CASE("abuse 22: commands that are none (F-06, F-22, L-04, CL-07)") {
-    for (const std::string_view verb : {" SEND", "SEND ", "SEND\t", "send", "Send", "S", "S\xc3\x89ND", "SENDX", "SEN", ":"}) {
+    for (const std::string_view verb :
+         {" SEND", "SEND ", "SEND\t", "send", "Send", "S", "S\xc3\x89ND", "SENDX", "SEN", ":"}) {
         server_refuses(std::string(verb) + "\ndestination:d\n\n" + '\0', errc::unknown_command);
         client_refuses(std::string(verb) + "\n\n" + '\0', errc::unknown_command);
     }
     server_refuses(std::string(17, 'S'), errc::limit_command);
     client_refuses(std::string(17, 'M'), errc::limit_command);
     server_refuses("SEND" + std::string(1000, ' '), errc::limit_command);
-    for (const std::string_view first : {"send\n", "SEND\n", " CONNECT\n", "CONNECT \n", "CONNECT\t\n", "connect\n", "X\n"}) {
+    for (const std::string_view first :
+         {"send\n", "SEND\n", " CONNECT\n", "CONNECT \n", "CONNECT\t\n", "connect\n", "X\n"}) {
         CAPTURE(first);
         client c;
         c.feed(first);
@@ -406,7 +412,8 @@ TEST_CASE("abuse 25: a byte order mark or noise before the first command (C-01, 
 }
 
 TEST_CASE("abuse 26: TLS on a plain port is closed without an answer (C-01)") {
-    const std::string hello = octets("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03") + std::string(300, 'r') + connect();
+    const std::string hello =
+        octets("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03") + std::string(300, 'r') + connect();
     for (const std::size_t piece : pieces) {
         client c;
         c.feed(hello, piece);
@@ -417,10 +424,12 @@ TEST_CASE("abuse 26: TLS on a plain port is closed without an answer (C-01)") {
     }
 }
 
-TEST_CASE("abuse 27, 28: another protocol's request is refused at its first line, and nothing behind it is read (C-01)") {
+TEST_CASE(
+    "abuse 27, 28: another protocol's request is refused at its first line, and nothing behind it is read (C-01)") {
     for (const std::string_view first :
          {"GET / HTTP/1.1\r\n", "POST / HTTP/1.1\r\n", "OPTIONS * HTTP/1.1\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-          "GET /chat HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n", "EHLO mail\r\n", "\x10\x0c", "AMQP\n"}) {
+          "GET /chat HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n", "EHLO mail\r\n", "\x10\x0c",
+          "AMQP\n"}) {
         const std::string request = std::string(first) + "Host: h\r\nContent-Type: text/plain\r\n\r\nx=\n" + '\0' +
                                     connect() + "SEND\ndestination:/topic/smuggled\nreceipt:1\n\n" + '\0';
         for (const std::size_t piece : pieces) {
@@ -458,7 +467,8 @@ TEST_CASE("abuse 29: the same events however the octets arrive (F-13)") {
     };
     const std::string expected = run(whole);
     CHECK(count(expected, "RECEIPT\n") > 100);
-    for (const std::size_t piece : {1U, 2U, 3U, 5U, 7U, 11U, 13U, 17U, 61U, 251U, 1021U, 4093U}) CHECK(run(piece) == expected);
+    for (const std::size_t piece : {1U, 2U, 3U, 5U, 7U, 11U, 13U, 17U, 61U, 251U, 1021U, 4093U})
+        CHECK(run(piece) == expected);
 }
 
 TEST_CASE("abuse 30: a thousand frames in one chunk come one by one, and the caller may stop after any (F-13)") {

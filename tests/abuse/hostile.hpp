@@ -3,11 +3,11 @@
 #ifndef STOMP_TESTS_ABUSE_HOSTILE_HPP
 #define STOMP_TESTS_ABUSE_HOSTILE_HPP
 
-#include "support/catch.hpp"
-#include "support/counting_new.hpp"
-
 #include <stomp/client.hpp>
 #include <stomp/server.hpp>
+
+#include "support/catch.hpp"
+#include "support/counting_new.hpp"
 
 #include <algorithm>
 #include <array>

@@ -1,8 +1,8 @@
 // What a session can be made to hold: max_memory() against sessions that are driven to every limit at once, and what
 // sessions cost that do nothing.
-#include "hostile.hpp"
-
 #include <stomp/limits.hpp>
+
+#include "hostile.hpp"
 
 #include <cstdint>
 #include <random>
@@ -128,9 +128,11 @@ std::size_t peak_of_full_client(const limits& l) {
         done += e == errc::ok ? 1 : 0;
         s.settle();
     };
-    for (std::size_t i = 0; i < l.max_subscriptions; ++i) note(s.session.subscribe(name({id, number(i, 6)}), destination));
+    for (std::size_t i = 0; i < l.max_subscriptions; ++i)
+        note(s.session.subscribe(name({id, number(i, 6)}), destination));
     for (std::size_t i = 0; i < l.max_transactions; ++i) note(s.session.begin(name({id, number(i, 6)})));
-    for (std::size_t i = 0; i < l.max_receipts; ++i) note(s.session.send("d", {}, {{"receipt", name({number(i, 60)})}}));
+    for (std::size_t i = 0; i < l.max_receipts; ++i)
+        note(s.session.send("d", {}, {{"receipt", name({number(i, 60)})}}));
     CHECK(done == l.max_subscriptions + l.max_transactions + l.max_receipts);
     CHECK(s.session.pending_receipts() == l.max_receipts);
 
@@ -148,9 +150,7 @@ std::size_t peak_of_full_client(const limits& l) {
 
 using engine = std::mt19937;
 
-std::size_t up_to(engine& dice, std::size_t most) {
-    return std::uniform_int_distribution<std::size_t>(0, most)(dice);
-}
+std::size_t up_to(engine& dice, std::size_t most) { return std::uniform_int_distribution<std::size_t>(0, most)(dice); }
 
 limits random_limits(engine& dice) {
     limits l;
@@ -201,13 +201,15 @@ public:
             if (t < transactions_.size() && transactions_[t].open) {
                 transaction& open = transactions_[t];
                 const std::size_t size = 1000 + body;  // more than the headers count
-                if (open.frames < limits_.max_transaction_frames && open.octets + size <= limits_.max_transaction_bytes) {
+                if (open.frames < limits_.max_transaction_frames &&
+                    open.octets + size <= limits_.max_transaction_bytes) {
                     line(to, "transaction", std::to_string(t));
                     ++open.frames;
                     open.octets += size;
                 }
             }
-            for (std::size_t n = up_to(dice_, 1) == 0 ? 0 : up_to(dice_, limits_.max_headers - 4); n != 0; --n) line(to, "h", {});
+            for (std::size_t n = up_to(dice_, 1) == 0 ? 0 : up_to(dice_, limits_.max_headers - 4); n != 0; --n)
+                line(to, "h", {});
             if (up_to(dice_, 2) == 0) line(to, "receipt", text(7));
             (to += '\n').append(body, 'b') += '\0';
             return;
@@ -309,14 +311,16 @@ TEST_CASE("random clients never push a server session beyond max_memory (L-05, P
                 rest.remove_prefix(c.feed(rest, 1 + up_to(dice, piece - 1)));
                 for (std::size_t i = 0; i < 20 && !c.subscriptions.empty(); ++i) {
                     const auto subscription = c.subscriptions[up_to(dice, c.subscriptions.size() - 1)];
-                    (void)(i % 2 == 0 ? c.session.message(subscription, small, i) : c.session.message(subscription, large, i));
+                    (void)(i % 2 == 0 ? c.session.message(subscription, small, i)
+                                      : c.session.message(subscription, large, i));
                 }
                 c.settle();
             }
             events = c.seen(stomp::server_event::send) + c.seen(stomp::server_event::subscribe);
         }
         const std::size_t left = heap.held();
-        const std::size_t peak = heap.peak() - handles * sizeof(stomp::subscription_handle) + sizeof(stomp::server_session);
+        const std::size_t peak =
+            heap.peak() - handles * sizeof(stomp::subscription_handle) + sizeof(stomp::server_session);
         CAPTURE(seed, peak, bound);
         CHECK(peak <= bound + piece);
         CHECK(left == 0);

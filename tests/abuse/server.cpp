@@ -1,7 +1,7 @@
 // Clients that break the conversation, or wear a server down: order, ids, transactions, time, output that nobody reads.
-#include "hostile.hpp"
-
 #include <stomp/limits.hpp>
+
+#include "hostile.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -26,7 +26,8 @@ public:
     client c;
     std::vector<std::uint64_t> settled;  // by the last event
 
-    explicit consumer(std::string_view mode, std::size_t messages = 0, const server_options& options = {}) : c(options) {
+    explicit consumer(std::string_view mode, std::size_t messages = 0, const server_options& options = {})
+        : c(options) {
         c.on_event = [this](const server_event& e) { settled.assign(e.settled.begin(), e.settled.end()); };
         c.logged_in();
         subscribe("0", mode);
@@ -134,10 +135,11 @@ TEST_CASE("abuse 44: what follows DISCONNECT or an error is not looked at (CL-10
 
 TEST_CASE("abuse 45: commands of the other end (SV-01)") {
     for (const std::string_view verb : {"CONNECTED"sv, "MESSAGE"sv, "RECEIPT"sv, "ERROR"sv}) {
-        server_refuses(std::string(verb) + "\nversion:1.2\ndestination:d\nreceipt-id:1\n\n" + '\0', errc::wrong_direction);
+        server_refuses(std::string(verb) + "\nversion:1.2\ndestination:d\nreceipt-id:1\n\n" + '\0',
+                       errc::wrong_direction);
     }
-    for (const std::string_view verb : {"CONNECT"sv, "STOMP"sv, "SEND"sv, "SUBSCRIBE"sv, "UNSUBSCRIBE"sv, "ACK"sv, "NACK"sv,
-                                        "BEGIN"sv, "COMMIT"sv, "ABORT"sv, "DISCONNECT"sv}) {
+    for (const std::string_view verb : {"CONNECT"sv, "STOMP"sv, "SEND"sv, "SUBSCRIBE"sv, "UNSUBSCRIBE"sv, "ACK"sv,
+                                        "NACK"sv, "BEGIN"sv, "COMMIT"sv, "ABORT"sv, "DISCONNECT"sv}) {
         client_refuses(std::string(verb) + "\nid:1\ndestination:d\n\n" + '\0', errc::wrong_direction);
     }
 }
@@ -151,7 +153,9 @@ TEST_CASE("abuse 46: accept-version lists (C-07, C-08, C-09)") {
         c.must_fail(c.reason);
         return std::string(to_string(c.reason));
     };
-    for (const std::string_view none : {"", "9.9", "1.20", "01.2", "1", "1.2.0", "v1.2", ",", ",,,", "1.3,2.0", "\xef\xbb\xbf" "1.2"}) {
+    for (const std::string_view none : {"", "9.9", "1.20", "01.2", "1", "1.2.0", "v1.2", ",", ",,,", "1.3,2.0",
+                                        "\xef\xbb\xbf"
+                                        "1.2"}) {
         CAPTURE(none);
         CHECK(chosen(std::string(none)) == "no_common_version");
     }
@@ -191,7 +195,8 @@ TEST_CASE("abuse 48: connections that send half a CONNECT are cheap, and are clo
     const heap_watch heap;
     for (std::size_t i = 0; i < connections; ++i) {
         sessions.emplace_back(server_options{}, start);
-        (void)sessions.back().receive("CONNECT\naccept-version:1.0,1.1,1.2\nhost:example.org\nlogin:guest\npassco", start);
+        (void)sessions.back().receive("CONNECT\naccept-version:1.0,1.1,1.2\nhost:example.org\nlogin:guest\npassco",
+                                      start);
         (void)sessions.back().poll_event();
     }
     CHECK(heap.held() / connections <= 1536);
@@ -242,8 +247,9 @@ TEST_CASE("abuse 51: subscriptions without end, and none to end (S-10, L-05)") {
         client d;
         d.logged_in();
         d.keeps_output = d.keeps_subscriptions = false;
-        const std::string frames = "SUBSCRIBE\nid:" + std::string(3000, 'i') + "\ndestination:" + std::string(3000, 'd') +
-                                   "\n\n" + '\0' + "UNSUBSCRIBE\nid:" + std::string(3000, 'i') + "\n\n" + '\0';
+        const std::string frames = "SUBSCRIBE\nid:" + std::string(3000, 'i') +
+                                   "\ndestination:" + std::string(3000, 'd') + "\n\n" + '\0' +
+                                   "UNSUBSCRIBE\nid:" + std::string(3000, 'i') + "\n\n" + '\0';
         d.feed(frames);
         const heap_watch heap;
         for (int i = 0; i < 1000; ++i) d.feed(frames);
@@ -261,10 +267,33 @@ TEST_CASE("abuse 52: acknowledgements of what is not there to be acknowledged (A
         CHECK(k.settled == std::vector<std::uint64_t>{1, 2, 3});  // told by `closed`
         k.c.must_fail(errc::unknown_ack);
     };
-    for (const std::string_view id :
-         {"", "s", "s-", "s-1", "s-1-", "s--1", "s-1-2", "s-2-1", "s-4-4", "s-0-0", "s-0-1", "s-01-1", "s-1-01", "s-1-1 ",
-          " s-1-1", "s-1-1-1", "S-1-1", "t-1-1", "-1-1", "1-1", "s-1-18446744073709551617", "s-18446744073709551617-1",
-          "s-99999999999999999999-1", "s-+1-1", "s-1--1", "s-0x1-1", "s-4294967297-1"}) {
+    for (const std::string_view id : {"",
+                                      "s",
+                                      "s-",
+                                      "s-1",
+                                      "s-1-",
+                                      "s--1",
+                                      "s-1-2",
+                                      "s-2-1",
+                                      "s-4-4",
+                                      "s-0-0",
+                                      "s-0-1",
+                                      "s-01-1",
+                                      "s-1-01",
+                                      "s-1-1 ",
+                                      " s-1-1",
+                                      "s-1-1-1",
+                                      "S-1-1",
+                                      "t-1-1",
+                                      "-1-1",
+                                      "1-1",
+                                      "s-1-18446744073709551617",
+                                      "s-18446744073709551617-1",
+                                      "s-99999999999999999999-1",
+                                      "s-+1-1",
+                                      "s-1--1",
+                                      "s-0x1-1",
+                                      "s-4294967297-1"}) {
         refused(id);
         refused(id, "NACK");
     }
@@ -378,7 +407,9 @@ TEST_CASE("abuse 55: an ACK in a transaction counts once, and not if it is abort
     }
 }
 
-TEST_CASE("abuse 56: transactions beyond the limits, unknown ones, and open ones when the connection ends (T-05 to T-07, T-11)") {
+TEST_CASE(
+    "abuse 56: transactions beyond the limits, unknown ones, and open ones when the connection ends (T-05 to T-07, "
+    "T-11)") {
     const auto begin = [](std::size_t n) { return "BEGIN\ntransaction:" + std::to_string(n) + "\n\n" + '\0'; };
     const std::string enlisted = "SEND\ndestination:d\ntransaction:0\n\nbody"s + '\0';
     server_refuses(begin(0) + begin(0), errc::duplicate_transaction);
@@ -441,8 +472,8 @@ TEST_CASE("abuse 57: receipts are answered at once and never stored; who does no
 TEST_CASE("abuse 58: heart-beat values (C-16, C-17, C-19)") {
     for (const std::string_view v : {"1.1"sv, "1.2"sv}) {
         for (const std::string_view value :
-             {"-1,-1", "5", "a,b", "1000, 1000", "1,2,3", "", ",", "1,", ",1", " 1,1", "1,1 ", "4294967296,0", "0,4294967296",
-              "100000000000000000000,1", "0x1,1", "1.5,1", "+1,1"}) {
+             {"-1,-1", "5", "a,b", "1000, 1000", "1,2,3", "", ",", "1,", ",1", " 1,1", "1,1 ", "4294967296,0",
+              "0,4294967296", "100000000000000000000,1", "0x1,1", "1.5,1", "+1,1"}) {
             CAPTURE(value);
             client c;
             c.feed(connect(v, "heart-beat:" + std::string(value) + "\n"));
@@ -527,7 +558,8 @@ TEST_CASE("abuse 60: a flood of heart-beats is answered by nothing, and moves on
     CHECK(c.written.size() - written <= 2 * 60 + 1);  // our own beats, twice per interval
 }
 
-TEST_CASE("abuse 61: a peer that reads nothing is sent no more than the limit, and is closed at the stall deadline (E-07)") {
+TEST_CASE(
+    "abuse 61: a peer that reads nothing is sent no more than the limit, and is closed at the stall deadline (E-07)") {
     for (const bool shared : {false, true}) {
         const std::string body(shared ? 5000 : 500, 'b');
         const stomp::frame_view sent{command::send, {}, std::span(&to_d, 1), body};
@@ -541,7 +573,8 @@ TEST_CASE("abuse 61: a peer that reads nothing is sent no more than the limit, a
         errc e = errc::ok;
         std::size_t queued = 0;
         for (; e == errc::ok; ++queued) {
-            e = shared ? c.session.message(c.subscriptions[0], message, 1) : c.session.message(c.subscriptions[0], sent, 1);
+            e = shared ? c.session.message(c.subscriptions[0], message, 1)
+                       : c.session.message(c.subscriptions[0], sent, 1);
         }
         CHECK(e == errc::output_full);
         CHECK(queued > 100);

@@ -1,9 +1,9 @@
 // Hostile text: in frames that come in, in what is printed, and in what the application hands to the encoder.
-#include "hostile.hpp"
-
 #include <stomp/encode.hpp>
 #include <stomp/fmt.hpp>
 #include <stomp/parser.hpp>
+
+#include "hostile.hpp"
 
 #include <random>
 
@@ -94,8 +94,8 @@ TEST_CASE("abuse 32: a body is octets, whatever they are (F-09)") {
 
 TEST_CASE("abuse 33: what is printed holds nothing but printable ASCII, and no passcode (E-13)") {
     constexpr std::string_view hostile_text = "\xe2\x80\xa8\xe2\x80\xae\x1b[2J%n{}\nforged line\r\t\x7f";
-    const std::vector<header> headers{{"message", hostile_text}, {"login", hostile_text}, {"passcode", "secret"},
-                                      {hostile_text, "v"}};
+    const std::vector<header> headers{
+        {"message", hostile_text}, {"login", hostile_text}, {"passcode", "secret"}, {hostile_text, "v"}};
     const std::string text = fmt::format("{}", stomp::frame_view{command::connect, {}, headers, hostile_text});
     CHECK(std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c <= 0x7e; }));
     CHECK(text.find("secret") == text.npos);
@@ -205,13 +205,17 @@ TEST_CASE("abuse 37: headers that are the library's own are refused or replaced 
         c.written.clear();
         c.on_event = [&c](const server_event& e) {
             if (e.kind == server_event::commit) {
-                for (const auto& step : e.steps) CHECK(c.session.message(c.subscriptions[0], step.frame, 1) == errc::ok);
+                for (const auto& step : e.steps)
+                    CHECK(c.session.message(c.subscriptions[0], step.frame, 1) == errc::ok);
             }
         };
-        c.feed("BEGIN\ntransaction:t\n\n\0SEND\ndestination:d\ntransaction:t\nsubscription:evil\nmessage-id:evil\nack:evil\n"
-               "content-length:4\nredelivered:evil\nkeep:me\nreceipt:r\n\nbody\0COMMIT\ntransaction:t\n\n\0"sv);
-        CHECK(c.written == "RECEIPT\nreceipt-id:r\n\n\0MESSAGE\nsubscription:1\nmessage-id:s-1-1\nack:s-1-1\ndestination:d\n"
-                           "keep:me\ncontent-length:4\n\nbody\0"sv);
+        c.feed(
+            "BEGIN\ntransaction:t\n\n\0SEND\ndestination:d\ntransaction:t\nsubscription:evil\nmessage-id:evil\nack:"
+            "evil\n"
+            "content-length:4\nredelivered:evil\nkeep:me\nreceipt:r\n\nbody\0COMMIT\ntransaction:t\n\n\0"sv);
+        CHECK(c.written ==
+              "RECEIPT\nreceipt-id:r\n\n\0MESSAGE\nsubscription:1\nmessage-id:s-1-1\nack:s-1-1\ndestination:d\n"
+              "keep:me\ncontent-length:4\n\nbody\0"sv);
     }
 }
 

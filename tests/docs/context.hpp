@@ -24,6 +24,11 @@
 #include <utility>
 #include <vector>
 
+#if defined(__GNUC__)
+#pragma GCC diagnostic ignored "-Wunused-variable"  // a text may name a thing and leave it at that
+#pragma GCC diagnostic ignored "-Wunused-but-set-variable"
+#endif
+
 using namespace std::chrono_literals;
 
 // The library's objects.

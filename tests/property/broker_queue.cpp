@@ -113,6 +113,7 @@ TEST_CASE("a queue loses nothing, repeats nothing unmarked and keeps each publis
                         w.host.cut(*c->c);
                     } else {
                         REQUIRE(c->c->session.disconnect() == errc::ok);
+                        w.host.settle();
                     }
                     w.consumers.erase(c);
                 }

@@ -1,10 +1,10 @@
 // Each field of `limits` at n, which is accepted, and at n + 1, which ends in the error that names it: for a server
 // session before and after login and for a client session.
-#include "support/catch.hpp"
-
 #include <stomp/client.hpp>
 #include <stomp/encode.hpp>
 #include <stomp/server.hpp>
+
+#include "support/catch.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -24,7 +24,9 @@ namespace {
 
 constexpr stomp::time_point now{};
 
-std::string connect(std::string_view more = {}) { return "CONNECT\naccept-version:1.2\n" + std::string(more) + "\n" + '\0'; }
+std::string connect(std::string_view more = {}) {
+    return "CONNECT\naccept-version:1.2\n" + std::string(more) + "\n" + '\0';
+}
 
 /// Polls a server session to the end and writes nothing down but how it ended, and what it delivered.
 struct result {
@@ -285,8 +287,8 @@ TEST_CASE("L-05: max_input: wanted at n - 1 octets that wait, not at n") {
 }
 
 TEST_CASE("L-05: max_output at n and n + 1, empty and not") {
-    const std::size_t overhead = stomp::encoded_size(command::send, {{"destination", "d"}}, std::string(500, 'b'),
-                                                     stomp::version::v1_2) - 500;
+    const std::size_t overhead =
+        stomp::encoded_size(command::send, {{"destination", "d"}}, std::string(500, 'b'), stomp::version::v1_2) - 500;
     for (const std::size_t n : {600U, 999U}) {
         limits l = limits::client();
         l.max_output = n;
@@ -298,7 +300,8 @@ TEST_CASE("L-05: max_output at n and n + 1, empty and not") {
         CHECK(c.send("d", {}) == errc::output_full);
         write_out(c);
         CHECK(c.send("d", std::string(n - overhead - 100, 'b')) == errc::ok);
-        const std::size_t empty = stomp::encoded_size(command::send, {{"destination", "d"}, {"k", ""}}, {}, stomp::version::v1_2);
+        const std::size_t empty =
+            stomp::encoded_size(command::send, {{"destination", "d"}, {"k", ""}}, {}, stomp::version::v1_2);
         CHECK(c.send("d", {}, {{"k", std::string(100 - empty + 1, 'v')}}) == errc::output_full);
         CHECK(c.unsent() == n - 100);
         CHECK(c.send("d", {}, {{"k", std::string(100 - empty, 'v')}}) == errc::ok);
@@ -446,11 +449,10 @@ TEST_CASE("L-06: max_receipts at n and n + 1; DISCONNECT always gets one") {
 
 TEST_CASE("L-03, L-05: without limits nothing wraps around, with limits of zero nothing gets in") {
     limits none;
-    for (const auto field :
-         {&limits::max_command, &limits::max_header_line, &limits::max_headers, &limits::max_head, &limits::max_body,
-          &limits::max_input, &limits::max_output, &limits::max_subscriptions, &limits::max_unsettled,
-          &limits::max_unsettled_bytes, &limits::max_transactions, &limits::max_transaction_frames,
-          &limits::max_transaction_bytes, &limits::max_receipts}) {
+    for (const auto field : {&limits::max_command, &limits::max_header_line, &limits::max_headers, &limits::max_head,
+                             &limits::max_body, &limits::max_input, &limits::max_output, &limits::max_subscriptions,
+                             &limits::max_unsettled, &limits::max_unsettled_bytes, &limits::max_transactions,
+                             &limits::max_transaction_frames, &limits::max_transaction_bytes, &limits::max_receipts}) {
         none.*field = SIZE_MAX;
     }
     CHECK(stomp::max_memory(none) == SIZE_MAX);
@@ -460,7 +462,8 @@ TEST_CASE("L-03, L-05: without limits nothing wraps around, with limits of zero 
     CHECK(server_takes("SUBSCRIBE\nid:0\ndestination:d\nreceipt:1\n\n\0"sv, none) == errc::ok);
     stomp::server_session s = server_with(none);
     CHECK(s.receive("BEGIN\ntransaction:0\nreceipt:1\n\n\0SEND\ndestination:d\ntransaction:0\nreceipt:2\n\n12345\0"
-                    "COMMIT\ntransaction:0\nreceipt:3\n\n\0"sv, now) == errc::ok);
+                    "COMMIT\ntransaction:0\nreceipt:3\n\n\0"sv,
+                    now) == errc::ok);
     CHECK(poll(s).frames == 1);
     CHECK(s.receipt("r") == errc::ok);
     stomp::client_session c = client_with(none);

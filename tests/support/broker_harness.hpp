@@ -106,6 +106,8 @@ public:
         REQUIRE(id);
         lines_.push_back(std::make_unique<line>());
         lines_.back()->id = id;
+        if (by_slot_.size() <= id.slot) by_slot_.resize(id.slot + 1);
+        by_slot_[id.slot] = lines_.back().get();
         return *lines_.back();
     }
     /// A line with a session behind it; settled, and so connected where nobody objects.
@@ -165,11 +167,9 @@ public:
     }
 
 private:
-    line* line_of(connection_id id) {
-        for (auto& l : lines_) {
-            if (l->id == id) return l.get();
-        }
-        return nullptr;
+    line* line_of(connection_id id) const {
+        line* l = id.slot < by_slot_.size() ? by_slot_[id.slot] : nullptr;
+        return l != nullptr && l->id == id ? l : nullptr;
     }
 
     void poll() {
@@ -277,6 +277,7 @@ private:
     }
 
     std::vector<std::unique_ptr<line>> lines_;
+    std::vector<line*> by_slot_;
     std::vector<std::unique_ptr<client>> clients_;
 };
 

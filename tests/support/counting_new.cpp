@@ -15,7 +15,8 @@ constexpr std::size_t prefix = alignof(std::max_align_t) > sizeof(std::size_t) ?
 
 void* allocate(std::size_t size) noexcept {
     if (countdown != 0 && --countdown == 0) return nullptr;
-    char* const block = size > static_cast<std::size_t>(-1) - prefix ? nullptr : static_cast<char*>(std::malloc(size + prefix));
+    char* const block =
+        size > static_cast<std::size_t>(-1) - prefix ? nullptr : static_cast<char*>(std::malloc(size + prefix));
     if (block == nullptr) return nullptr;
     ::new (static_cast<void*>(block)) std::size_t(size);
     ++totals.allocations;

@@ -2,6 +2,8 @@
 #ifndef STOMP_TESTS_SUPPORT_VECTORS_HPP
 #define STOMP_TESTS_SUPPORT_VECTORS_HPP
 
+#include "support/give_up.hpp"
+
 #include <stomp/frame.hpp>
 #include <stomp/limits.hpp>
 #include <stomp/parser.hpp>
@@ -13,7 +15,6 @@
 #include <cstdint>
 #include <fstream>
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -30,7 +31,7 @@ using nlohmann::json;
 inline json read(const std::string& name) {
     const std::string path = std::string(STOMP_TEST_DATA) + "/vectors/" + name;
     std::ifstream in(path);
-    if (!in) throw std::runtime_error("cannot read " + path);
+    if (!in) give_up("cannot read " + path);
     return json::parse(in);
 }
 
@@ -38,7 +39,7 @@ inline std::string decode_base64(std::string_view text) {
     const auto digit = [](char c) -> unsigned {
         constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
         const std::size_t at = digits.find(c);
-        if (at == digits.npos) throw std::runtime_error("not base64");
+        if (at == digits.npos) give_up("not base64");
         return static_cast<unsigned>(at);
     };
     std::string octets;
@@ -61,7 +62,7 @@ inline std::optional<stomp::version> version_of(const json& vector) {
     const auto text = vector.at("version").get<std::string>();
     if (text == "none") return std::nullopt;
     const auto v = stomp::parse_version(text);
-    if (!v) throw std::runtime_error("not a version: " + text);
+    if (!v) give_up("not a version: " + text);
     return v;
 }
 
@@ -69,7 +70,7 @@ inline stomp::strictness strictness_of(const json& vector) {
     const std::string profile = vector.value("profile", "default");
     if (profile == "strict") return stomp::strictness::strict;
     if (profile == "lenient") return stomp::strictness::lenient;
-    if (profile != "default") throw std::runtime_error("not a profile: " + profile);
+    if (profile != "default") give_up("not a profile: " + profile);
     return stomp::strictness::standard;
 }
 
@@ -89,7 +90,7 @@ inline stomp::limits limits_of(const json& vector) {
         } else if (name == "max_body") {
             bounds.max_body = number;
         } else {
-            throw std::runtime_error("not a limit: " + name);
+            give_up("not a limit: " + name);
         }
     }
     return bounds;

@@ -16,9 +16,12 @@ namespace {
 
 constexpr stomp::time_point start{};
 
-// The number that makes a delay as long as it can be, whatever its bound: the remainder of a division by bound + 1.
+// The longest delay there can be now, if that is `bound`: the next larger number gives the shortest one again.
 milliseconds longest(backoff& b, stomp::time_point now, milliseconds bound) {
-    return b.delay(now, static_cast<std::uint64_t>(bound.count()));
+    const auto largest = static_cast<std::uint64_t>(bound.count());
+    backoff same = b;
+    CHECK(same.delay(now, largest + 1) == 0ms);
+    return b.delay(now, largest);
 }
 
 }  // namespace

@@ -549,6 +549,17 @@ TEST_CASE("A receipt of a subscription that was never sent is unconfirmed when t
     CHECK(c.feed("ERROR\nmessage:no\n\n^@") == "error: ERROR message:no\nunconfirmed r connection_lost\nclosed connect_rejected\n");
 }
 
+TEST_CASE("R-01: an empty receipt is a receipt, also of a recorded subscription") {
+    lone_client c;
+    CHECK(c.session.subscribe("a", "/a", ack_mode::automatic, {{"receipt", ""}}) == errc::ok);
+    CHECK(c.session.subscribe("b", "/b", ack_mode::automatic, {{"receipt", ""}}) == errc::duplicate_receipt);
+    c.open();
+    CHECK(c.frames() == "SUBSCRIBE id:a destination:/a ack:auto receipt:\n");
+    CHECK(c.session.pending_receipts() == 1);
+    CHECK(c.feed("RECEIPT\nreceipt-id:\n\n^@") == "receipt: RECEIPT receipt-id:\n");
+    CHECK(c.session.pending_receipts() == 0);
+}
+
 TEST_CASE("H-11: a recorded subscription must be writable in every version that may be agreed on") {
     lone_client all;
     CHECK(all.session.subscribe("a\nb", "/q") == errc::not_representable);

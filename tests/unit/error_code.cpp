@@ -108,6 +108,7 @@ TEST_CASE("error_code: codes of other categories and of no errc are nobody's") {
     const std::error_code wild(100'000, stomp::errc_category());
     CHECK(wild.message() == "unknown error");
     CHECK(wild.default_error_condition().value() == 100'000);
+    CHECK(std::error_code(256, stomp::errc_category()).message() == "unknown error");
     const std::error_code negative(-1, stomp::errc_category());
     CHECK(negative.message() == "unknown error");
 }

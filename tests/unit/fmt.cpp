@@ -99,7 +99,7 @@ TEST_CASE("fmt: long bodies and values are cut, and their length is told") {
     CHECK(fmt::format("{:.0}", frame) == "SEND [100 octets]");
     CHECK(fmt::format("{:.3}", frame) == R"(SEND [100 octets "xxx"...])");
     CHECK(fmt::format("{:.100}", frame) == "SEND [100 octets \"" + x100 + "\"]");
-    CHECK(fmt::format("{:.99999999999999999999999999}", frame) == "SEND [100 octets \"" + x100 + "\"]");
+    CHECK(fmt::format("{:.18446744073709551617}", frame) == "SEND [100 octets \"" + x100 + "\"]");
 
     const std::string x256(256, 'x');
     CHECK(fmt::format("{}", header{"k", x256}) == "k=" + x256);

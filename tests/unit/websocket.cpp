@@ -49,7 +49,7 @@ TEST_CASE("W-03: a server selects the highest version that is offered and allowe
              {"v12.stomp", {v1_0, v1_1}, std::nullopt},
              {"v11.stomp", all, v1_1},
              {"mqtt, v10.stomp, soap", all, v1_0},
-             {" \tv11.stomp\t , ,,v11.stomp", all, v1_1},
+             {" \tv11.stomp\t , ,,", all, v1_1},
              {"v12.stomp v11.stomp", all, std::nullopt},
              {"V12.STOMP, v12.stompx", all, std::nullopt},
              {"stomp", all, std::nullopt},
@@ -100,6 +100,7 @@ TEST_CASE("W-06, SC49: text only where the whole frame is UTF-8") {
     CHECK_FALSE(is_text({"\xe2\x82", "x\xac"}));  // cut by a chunk, but not continued
     CHECK_FALSE(is_text({"\xe2\x82", "", "\xff"}));
     CHECK_FALSE(is_text({"\xf0", "\xff", "\xff", "\xff", "\xff", "abc"}));
+    CHECK_FALSE(is_text({"\xf0", "\xff", "\xff", "\xff", "abc"}));
 }
 
 TEST_CASE("W-06: chunks may cut a character anywhere") {
