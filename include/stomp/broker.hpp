@@ -934,16 +934,15 @@ private:
         subscriber& s = subscribers_[to];
         peer& p = peer_of(s);
         const stored_message& m = next_message(queues_[i]);
-        std::array<header, 2> extra;
-        std::size_t count = 0;
-        if (m.dead) extra[count++] = {header_names::destination, options_.dead_letter};
-        if (m.deliveries != 0) extra[count++] = {header_names::redelivered, "true"};
+        const bool again = m.dead || m.deliveries != 0;
+        const std::array<header, 2> extra{{{header_names::redelivered, "true"},
+                                           {header_names::destination, options_.dead_letter}}};
+        const auto more = std::span(extra).first(m.dead ? 2 : again ? 1 : 0);
         const bool tracked = p.session.mode(s.handle) != ack_mode::automatic;
         const std::uint64_t tag = tracked ? next_tag() : untracked;
-        const auto more = std::span<const header>(extra.data(), count);
         if (p.session.message(s.handle, m.message, tag, more) != errc::ok) return false;
         ++stats_.delivered;
-        if (m.deliveries != 0) ++stats_.redelivered;
+        if (again) ++stats_.redelivered;
         if (tracked) {
             ++s.unsettled;
             keep(tag, i);

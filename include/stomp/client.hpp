@@ -406,10 +406,7 @@ private:
     void open() {
         ++epoch_;
         state_ = client_state::connecting;
-        offer_ = options_.heart_beat;
-        for (milliseconds* ms : {&offer_.can_send, &offer_.wants}) {
-            if (ms->count() != 0) *ms = (std::max)(*ms, milliseconds(100));
-        }
+        offer_ = offer_of(options_.heart_beat, milliseconds(100), milliseconds(100));
         if (const errc e = queue_connect(); e != errc::ok) return close(e);
         timers_.start_now(detail::timers::handshake, options_.connect_timeout);
         input_changed();

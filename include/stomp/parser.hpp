@@ -511,16 +511,19 @@ public:
     void set_version(std::optional<version> v) noexcept { next_rules_.version = v; }
     void set_limits(const limits& bounds) noexcept { bounds_ = bounds; }
 
-    /// Space to write received octets into; say with commit_input() how many. At least `at_least` octets.
+    /// Space to write received octets into; say with commit_input() how many, none included. At least `at_least` octets.
+    /// Valid until then, next() may be called in between; and until input_buffer(), feed() or reset().
     std::span<char> input_buffer(std::size_t at_least = 4096) STOMP_LIFETIMEBOUND {
         drop_frame();
         at_least = (std::max)(at_least, std::size_t{1});
         if (capacity() - end_ < at_least) make_room(at_least);
+        lent_ = true;
         return {buffer_.data() + end_, capacity() - end_};
     }
 
     void commit_input(std::size_t n) noexcept {
         STOMP_ASSERT(n <= capacity() - end_);
+        lent_ = false;
         if (state_ == state::failed) return;
         end_ += n;
         peak_ = (std::max)(peak_, end_ - begin_);
@@ -642,6 +645,7 @@ private:
     /// Nothing is held: give memory back unless it was needed lately. A peer that keeps sending large frames does not
     /// make us allocate for each, and being asked twice does not say that there are no more, unless it is a lot of memory.
     void rest() noexcept {
+        if (lent_) return;  // a read into it may be in flight
         begin_ = end_ = 0;
         const bool asked_twice = peak_ == 0 && capacity() <= kept_capacity;
         if (capacity() > idle_capacity && peak_ <= idle_capacity && !asked_twice) buffer_ = std::vector<char>{};
@@ -688,6 +692,7 @@ private:
         std::swap(error_offset_, other.error_offset_);
         std::swap(consumed_, other.consumed_);
         std::swap(eols_, other.eols_);
+        std::swap(lent_, other.lent_);
     }
 
     static_assert(sizeof(header) <= detail::entry::header);
@@ -703,6 +708,7 @@ private:
     std::size_t begin_ = 0;
     std::size_t end_ = 0;
     std::size_t peak_ = 0;          // most octets held since nothing was held
+    bool lent_ = false;             // input_buffer() was called, and commit_input() was not
     std::size_t error_offset_ = 0;
     std::uint64_t consumed_ = 0;    // octets of the stream before begin_
     std::uint64_t eols_ = 0;

@@ -272,8 +272,7 @@ public:
     [[nodiscard]] errc accept(std::string_view session_id = {}, header_list extra = {}) {
         if (state_ != server_state::deciding || lost_ != errc::ok) return errc::invalid_state;
         if (!plain(session_id)) return errc::not_representable;
-        heart_beat ours = options_.heart_beat;
-        if (ours.wants.count() != 0) ours.wants = (std::max)(ours.wants, milliseconds(1000));
+        const heart_beat ours = offer_of(options_.heart_beat, milliseconds(1), milliseconds(1000));
         const detail::heart_beat_text beat(ours);
         scratch_.clear();
         scratch_.push_back({header_names::version, to_string(*version_)});

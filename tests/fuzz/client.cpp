@@ -118,8 +118,7 @@ private:
                 }
                 break;
             case client_event::unconfirmed:
-                if (!e->correlation_id.empty() || e->receipt_id.empty()) {
-                    if (receipts_.erase(std::string(e->receipt_id)) == 1) break;
+                if (!e->correlation_id.empty()) {
                     require(requests_.erase(std::string(e->correlation_id)) == 1, "unconfirmed, and never asked for");
                 } else {
                     require(receipts_.erase(std::string(e->receipt_id)) == 1, "unconfirmed, and never asked for");

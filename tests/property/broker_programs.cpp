@@ -310,7 +310,7 @@ private:
             line.erase(line.begin());
             message m = w.front();
             w.erase(w.begin());
-            connections[c].got.push_back(id + " " + m.body + (m.deliveries != 0 ? "*" : ""));
+            connections[c].got.push_back(id + " " + m.body + (m.dead || m.deliveries != 0 ? "*" : ""));
             ++m.deliveries;
             if (find(c, id)->mode != ack_mode::automatic) connections[c].held.push_back({std::move(m), id, false, {}, {}});
             offer(c, id);

@@ -428,11 +428,12 @@ TEST_CASE("connect_timeout counts from construction to CONNECTED") {
 
 TEST_CASE("Durations of any length neither overflow nor end too soon") {
     constexpr auto most = (stomp::milliseconds::max)();
+    CHECK(lone_client({.host = "h", .heart_beat = {most, -1ms}}).frames().ends_with(" heart-beat:4294967295,0\n"));
     lone_client c({.host = "h", .heart_beat = {most, most}, .connect_timeout = most, .receipt_timeout = most,
-                   .disconnect_timeout = most, .tolerance_floor = 2s, .tolerance = 1e300});
+                   .disconnect_timeout = most, .tolerance_floor = most, .tolerance = 1e300});
     CHECK(c.session.next_timeout() == (stomp::time_point::max)());
     c.open(version::v1_2, "heart-beat:4294967295,4294967295\n");
-    CHECK(c.session.intervals().client_to_server == most);
+    CHECK(c.session.intervals().client_to_server == stomp::milliseconds(UINT32_MAX));
     CHECK(c.session.send("/q", "x", {{"receipt", "r"}}) == errc::ok);
     CHECK(c.wait(24h * 365) == "");
     CHECK(c.session.disconnect() == errc::ok);
@@ -592,4 +593,22 @@ TEST_CASE("Sessions can be moved in the middle of anything") {
     s.session = std::move(moved);
     CHECK(s.feed("ipt:r\n\nx^@") == "send: SEND destination:/q receipt:r [x]\n");
     CHECK(s.frames().ends_with("RECEIPT receipt-id:r\n"));
+}
+
+TEST_CASE("A read into input_buffer() may be under way while events are polled, commands given and time passes") {
+    lone_client c({.host = "h", .heart_beat = {1s, 1s}});
+    c.open(version::v1_2, "heart-beat:1000,1000\n");
+    const std::string frame = wire("MESSAGE\nsubscription:1\nmessage-id:1\ndestination:/q\n\nx^@\n");
+    const std::size_t size = GENERATE(100U, 5000U, 100'000U);
+    const std::span<char> space = c.session.input_buffer(size);
+    REQUIRE(space.size() >= size);
+    const std::string one = "message: MESSAGE subscription:1 message-id:1 destination:/q [x]\n";
+    CHECK(c.poll() == "");
+    CHECK(c.session.send("/q", "x") == errc::ok);
+    c.output();
+    CHECK(c.wait(10ms) == "");
+    std::copy(frame.begin(), frame.end(), space.begin());  // the read completes
+    c.session.commit_input(frame.size(), c.now);
+    CHECK(c.poll() == one);
+    CHECK(c.feed("RECEIPT\nreceipt-id:1\n\n^@") == "receipt 1: RECEIPT receipt-id:1\n");
 }

@@ -574,3 +574,20 @@ static_assert(constant_error("DISCONNECT\nreceipt:77\n", version::v1_2) == errc:
 static_assert(constant_error("DISCONNECT\n\n\n", version::v1_2) == errc::body_not_allowed);
 static_assert(constant_error("SEND\ncontent-length:10\n\nabc", version::v1_2) == errc::unexpected_eof);
 static_assert(constant_error("SEND\nk:\xed\xa0\x80\n\nx", version::v1_2, strictness::strict) == errc::invalid_utf8);
+
+TEST_CASE("F-13 input_buffer() stays valid while frames are polled", "[parser]") {
+    using namespace std::string_view_literals;
+    stomp::parser p;
+    p.feed("SEND\ndestination:/a\n\nfirst\0"sv);
+    REQUIRE(p.next() == stomp::parse_status::frame);
+    const std::span<char> space = p.input_buffer(64);  // a read is in flight
+    CHECK(p.next() == stomp::parse_status::need_more);
+    CHECK(p.next() == stomp::parse_status::need_more);
+    const std::string_view second = "SEND\ndestination:/b\n\nsecond\0"sv;
+    second.copy(space.data(), space.size());
+    p.commit_input(second.size());
+    REQUIRE(p.next() == stomp::parse_status::frame);
+    CHECK(p.frame().body == "second");
+    CHECK(p.next() == stomp::parse_status::need_more);
+    CHECK(p.buffered() == 0);
+}

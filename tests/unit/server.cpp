@@ -542,6 +542,17 @@ TEST_CASE("C-02 C-14 C-15 C-16: CONNECTED says version, session, server, heart-b
     CHECK(s.session.session_id() == "a-1");
 }
 
+TEST_CASE("C-17: whatever heart-beat is asked for, what is offered is one that peers can read") {
+    constexpr auto most = (stomp::milliseconds::max)();
+    lone_server s({.heart_beat = {most, most}, .tolerance_floor = most});
+    s.feed(sim::connect_frame(version::v1_2, "heart-beat:4294967295,4294967295\n"));
+    CHECK(s.frames() == "CONNECTED version:1.2 session:s heart-beat:4294967295,4294967295\n");
+    CHECK(s.wait(24h * 365) == "");
+    lone_server off({.heart_beat = {-1ms, -1ms}});
+    off.feed(sim::connect_frame(version::v1_2, "heart-beat:1000,1000\n"));
+    CHECK(off.frames() == "CONNECTED version:1.2 session:s heart-beat:0,0\n");
+}
+
 TEST_CASE("accept() refuses what it cannot write, and can be called again") {
     lone_server s;
     s.on_event = [](const server_event&) {};

@@ -149,7 +149,9 @@ public:
     }
 
     /// Memory to read into, at least `at_least` octets; follow with commit_input(). Saves the copy that receive()
-    /// makes. Empty while input is not wanted. Valid until any other call that takes input. Invalidates input views.
+    /// makes. Empty while input is not wanted. Valid until any other call that takes input, and until an event is
+    /// polled: to have a read under way while the session goes on, poll until there is none first. Invalidates input
+    /// views.
     std::span<char> input_buffer(std::size_t at_least = 4096) STOMP_LIFETIMEBOUND {
         if (!wants_input()) return {};
         if (over_) parser_.reset();  // lingering: what is held will not be looked at
@@ -303,8 +305,9 @@ protected:
         }
     }
 
-    /// One step of the parser; remembers that it needs more.
+    /// One step of the parser; remembers that it needs more, and leaves it alone until there is.
     parse_status next_frame() {
+        if (starved_) return parse_status::need_more;
         const parse_status status = parser_.next();
         starved_ = status == parse_status::need_more;
         input_changed();
@@ -319,6 +322,14 @@ protected:
         timers_.stop_all();
     }
 
+    /// What is asked for as it can be offered: not below the least intervals, and a number that peers can read.
+    static heart_beat offer_of(const heart_beat& asked, milliseconds least_can_send, milliseconds least_wants) noexcept {
+        const auto fit = [](milliseconds interval, milliseconds least) {
+            return interval.count() <= 0 ? milliseconds(0) : (std::clamp)(interval, least, milliseconds(UINT32_MAX));
+        };
+        return {fit(asked.can_send, least_can_send), fit(asked.wants, least_wants)};
+    }
+
     /// Starts the heart-beats of an open session; `ours` and `theirs` are the agreed intervals of each direction.
     /// Spec: STOMP 1.2 "Heart-beating".
     void start_heart_beats(milliseconds ours, milliseconds theirs) noexcept {
@@ -328,9 +339,11 @@ protected:
         silence_ = theirs.count() != 0 ? errc::heart_beat_timeout : errc::idle_timeout;
         if (theirs.count() != 0) {
             const double scaled = static_cast<double>(theirs.count()) * settings_.tolerance;
-            constexpr double most = 1e15;  // some 30,000 years
-            const milliseconds by_factor(static_cast<milliseconds::rep>(scaled < most ? scaled : most));
-            dead_after_ = (std::max)(by_factor, theirs + settings_.tolerance_floor);
+            constexpr milliseconds most(1'000'000'000'000'000);  // some 30,000 years
+            const auto by_factor = scaled < static_cast<double>(most.count())
+                                       ? milliseconds(static_cast<milliseconds::rep>(scaled))
+                                       : most;
+            dead_after_ = (std::max)(by_factor, theirs + (std::min)(settings_.tolerance_floor, most));
         }
         timers_.start(timers::beat, send_every_);
         if (listening_) timers_.start(timers::peer, dead_after_);
