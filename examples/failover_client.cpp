@@ -61,7 +61,8 @@ int connect_to(const std::string& address) {
     addrinfo hints{};
     hints.ai_socktype = SOCK_STREAM;
     addrinfo* found = nullptr;
-    if (getaddrinfo(address.substr(0, colon).c_str(), address.substr(colon + 1).c_str(), &hints, &found) != 0) return -1;
+    if (getaddrinfo(address.substr(0, colon).c_str(), address.substr(colon + 1).c_str(), &hints, &found) != 0)
+        return -1;
     int fd = -1;
     for (const addrinfo* a = found; a != nullptr && fd < 0; a = a->ai_next) {
         fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC, a->ai_protocol);
@@ -83,7 +84,8 @@ int connect_to(const std::string& address) {
 
 class failover_client {
 public:
-    failover_client(stomp::client_options options, std::vector<std::string> addresses, std::string destination, int messages)
+    failover_client(stomp::client_options options, std::vector<std::string> addresses, std::string destination,
+                    int messages)
         : options_(std::move(options)), addresses_(std::move(addresses)), destination_(std::move(destination)),
           to_publish_(messages) {}
 
@@ -128,13 +130,14 @@ private:
         }
         const bool all_confirmed = to_publish_ == 0 && waiting_.empty() && unconfirmed_.empty();
         // Where this is refused there is no connection to end, and we try again on the next one.
-        if (all_confirmed && session_->state() == stomp::client_state::connected) leaving_ = session_->disconnect() == stomp::errc::ok;
+        if (all_confirmed && session_->state() == stomp::client_state::connected)
+            leaving_ = session_->disconnect() == stomp::errc::ok;
     }
 
     // With `confirm_sends` each SEND has a receipt, known by its number: a table of our own says what it stood for.
     bool send(const std::string& body, bool again) {
         const auto e = session_->send(destination_, body,
-                                     {{"persistent", "true"}, {"possible-duplicate", again ? "true" : "false"}});
+                                      {{"persistent", "true"}, {"possible-duplicate", again ? "true" : "false"}});
         if (e == stomp::errc::ok) waiting_[session_->last_receipt_number()] = body;
         return e == stomp::errc::ok;
     }
@@ -157,7 +160,8 @@ private:
                        event.frame.get_or("possible-duplicate") == "true" ? " (sent more than once)" : "",
                        event.frame.get_or("redelivered") == "true" ? " (delivered more than once)" : ""});
                 // Had it been kept in an ack_handle over a reconnect, this would be stale_ack: it will be delivered again.
-                if (const auto e = session_->ack(event); e != stomp::errc::ok) print({"not acknowledged: ", explain(e)});
+                if (const auto e = session_->ack(event); e != stomp::errc::ok)
+                    print({"not acknowledged: ", explain(e)});
                 break;
             }
             case stomp::client_event::receipt: waiting_.erase(event.receipt_number); break;
@@ -170,7 +174,9 @@ private:
                     waiting_.erase(sent);
                 }
                 break;
-            case stomp::client_event::error: print({"error: ", event.frame.get_or("message"), " ", event.frame.body}); break;
+            case stomp::client_event::error:
+                print({"error: ", event.frame.get_or("message"), " ", event.frame.body});
+                break;
             case stomp::client_event::closed:
                 close(fd_);
                 fd_ = -1;
@@ -266,8 +272,10 @@ int main(int argc, char** argv) {
         else
             die({"cannot use ", name});
     }
-    if (addresses.empty()) die({"usage: failover_client HOST:PORT... [--login L] [--passcode P] [--host VHOST] "
-                                "[--destination D] [--messages N]"});
+    if (addresses.empty())
+        die(
+            {"usage: failover_client HOST:PORT... [--login L] [--passcode P] [--host VHOST] "
+             "[--destination D] [--messages N]"});
     std::signal(SIGPIPE, SIG_IGN);  // writing to a closed connection shall fail, not end the program
     failover_client(std::move(options), std::move(addresses), std::move(destination), messages).run();
     print({"all confirmed"});

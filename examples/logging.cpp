@@ -30,7 +30,8 @@ public:
         written_.set_version(session.negotiated_version());
         written_.feed(octets);
         while (written_.next() == stomp::parse_status::frame) add("-> {}", written_.frame());
-        if (const auto beats = written_.eols(); beats != beats_sent_) add("-> {} heart-beats so far", beats_sent_ = beats);
+        if (const auto beats = written_.eols(); beats != beats_sent_)
+            add("-> {} heart-beats so far", beats_sent_ = beats);
     }
 
     void got(const stomp::client_event& event) {

@@ -129,6 +129,7 @@ int main(int argc, char** argv) {
     stomp::broker_options options;
     options.max_connections = 1000;  // a process may usually open 1,024 files
     options.session.server = "stomp-example";
+    options.session.trailing_eol = true;  // PHP's client counts on it
     options.session.heart_beat = {.can_send = std::chrono::seconds(1), .wants = std::chrono::seconds(1)};
     stomp::broker broker(options);
     std::vector<pollfd> sockets{{listen_on(static_cast<std::uint16_t>(port)), POLLIN, 0}};

@@ -1,11 +1,11 @@
-// A client and a server hold a whole STOMP conversation. They are joined in memory: no socket, no thread, no clock. Every
-// frame that crosses is printed. Exit status 0: the conversation went as it should.
+// A broker inside a program, and two clients: a chat line through a topic, a job through a queue, a question to the
+// application. They are joined in memory: no socket, no thread, no clock. Every frame that crosses is printed. Exit
+// status 0: all went as it should.
+#include <stomp/broker.hpp>
 #include <stomp/client.hpp>
-#include <stomp/server.hpp>
 
 #include <array>
 #include <cstddef>
-#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -13,7 +13,7 @@
 
 namespace {
 
-// The sessions read no clock: time is what they are told. Nothing waits for anything here, so it may stand still.
+// The library reads no clock: time is what it is told. Nothing waits for anything here, so it may stand still.
 constexpr stomp::time_point now{};
 
 void print(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
@@ -32,8 +32,11 @@ void must(stomp::errc e) {
 }
 
 // A frame as it stands on the wire, but on one line: command, headers, body.
-void print_frame(std::string_view direction, std::string_view frame) {
-    print(direction);
+void print_frame(std::string_view from, std::string_view to, std::string_view frame) {
+    print(from);
+    print(" -> ");
+    print(to);
+    print("  ");
     const std::size_t blank_line = frame.find("\n\n");
     for (const char octet : frame.substr(0, blank_line)) print(octet == '\n' ? "  " : std::string_view(&octet, 1));
     const std::string_view body = frame.substr(blank_line + 2, frame.size() - blank_line - 3);  // without the NUL
@@ -45,98 +48,120 @@ void print_frame(std::string_view direction, std::string_view frame) {
     print("\n");
 }
 
-// Stands for the network: takes what one end has to say to the other end. True: there was something.
-template <class From, class To>
-bool carry(std::string_view direction, From& from, To& to) {
-    std::array<std::string_view, 4> chunks;  // a frame has at most four
-    bool any = false;
-    while (const std::size_t count = from.output_frame(chunks)) {
-        std::string frame;
-        for (std::size_t i = 0; i < count; ++i) frame += chunks[i];
-        print_frame(direction, frame);
-        must(to.receive(frame, now));
-        from.consume_output(frame.size(), now);
-        any = true;
-    }
-    return any;
+std::string join(const std::array<std::string_view, 4>& chunks, std::size_t count) {
+    std::string frame;
+    for (std::size_t i = 0; i < count; ++i) frame += chunks[i];
+    return frame;
 }
 
-struct client {
-    stomp::client_session session{{.host = "/", .login = "guest"}, now};
-    std::uint64_t receipt_of_send = 0;
-    bool send_confirmed = false;
-    bool message_arrived = false;
-    stomp::errc closed = stomp::errc::connection_lost;
+// A client, and the broker's end of its connection.
+struct member {
+    member(stomp::broker& broker, std::string_view login)
+        : name(login), session({.host = "/", .login = name}, now), id(broker.open(now)) {}
+
+    std::string name;
+    stomp::client_session session;
+    stomp::connection_id id;
+    std::string chat, answer;
+    int jobs = 0;
+    bool closed = false;
 
     void on(const stomp::client_event& event) {
-        switch (event.kind) {
-            case stomp::client_event::connected: {
-                say("It is connected. Now the subscription goes out, and a message that asks for a receipt.");
-                const stomp::receipt_id receipt = session.next_receipt_id();
-                receipt_of_send = receipt.number();
-                must(session.send("/queue/orders", "one tea, please", {{"receipt", receipt}}));
-                break;
+        if (event.kind == stomp::client_event::closed) closed = event.reason == stomp::errc::ok;
+        if (event.kind != stomp::client_event::message) return;
+        const std::string_view destination = event.frame.get_or("destination");
+        if (destination == "/topic/chat") chat = event.frame.body;
+        if (destination == "/topic/hello") answer = event.frame.body;
+        if (destination == "/queue/jobs") {
+            // The first attempt fails; the broker delivers the job again.
+            must(++jobs == 1 ? session.nack(event) : session.ack(event));
+        }
+    }
+};
+
+// The application beside the broker: it lets clients in, and answers what is sent to /app/...
+void on(stomp::broker& broker, const stomp::broker_event& event) {
+    switch (event.kind) {
+        case stomp::broker_event::connect:  // here is the place to check login and passcode, and to reject()
+            must(broker.accept(event.from, event.frame.get_or("login")));
+            break;
+        case stomp::broker_event::message:
+            must(broker.reply(event, "Hello, " + std::string(broker.user(event.from)) + "!"));
+            break;
+        default: break;
+    }
+}
+
+// Stands for the network: carries frames until nobody has anything left to say.
+void run(stomp::broker& broker, std::array<member*, 2> members) {
+    std::array<std::string_view, 4> chunks;  // a frame has at most four
+    for (bool any = true; any;) {
+        any = false;
+        for (member* m : members) {
+            while (const std::size_t count = m->session.output_frame(chunks)) {
+                const std::string frame = join(chunks, count);
+                print_frame(m->name, "broker", frame);
+                must(broker.receive(m->id, frame, now));
+                m->session.consume_output(frame.size(), now);
+                while (const auto event = broker.poll_event()) on(broker, *event);
+                any = true;
             }
-            case stomp::client_event::receipt:
-                if (event.receipt_number == receipt_of_send) send_confirmed = true;
-                break;
-            case stomp::client_event::message:
-                say("The client has got the message. It acknowledges it, and leaves.");
-                message_arrived = event.frame.body == "one tea, please";
-                must(session.ack(event));
-                must(session.disconnect());
-                break;
-            case stomp::client_event::closed: closed = event.reason; break;
-            default: break;
+        }
+        while (const auto id = broker.poll_changed()) {
+            for (member* m : members) {
+                if (m->id != *id) continue;
+                while (const std::size_t count = broker.output_frame(*id, chunks)) {
+                    const std::string frame = join(chunks, count);
+                    print_frame("broker", m->name, frame);
+                    must(m->session.receive(frame, now));
+                    broker.consume_output(*id, frame.size(), now);
+                    any = true;
+                }
+                while (const auto event = m->session.poll_event()) m->on(*event);
+            }
         }
     }
-};
-
-struct server {
-    stomp::server_session session{{.server = "quickstart/1.0"}, now};
-    stomp::subscription_handle subscriber;
-    bool settled = false;
-    stomp::errc closed = stomp::errc::connection_lost;
-
-    void on(const stomp::server_event& event) {
-        switch (event.kind) {
-            case stomp::server_event::connect:  // here is the place to check login and passcode
-                must(session.accept("session-1"));
-                break;
-            case stomp::server_event::subscribe: subscriber = event.subscription; break;
-            case stomp::server_event::send:
-                say("The server confirms the message, and delivers it to the subscriber.");
-                must(session.message(subscriber, event.frame, 42));  // 42 is our name for this delivery
-                break;
-            case stomp::server_event::ack:
-                say("The server hears that delivery 42 is settled, and confirms the farewell.");
-                settled = event.settled.size() == 1 && event.settled[0] == 42;
-                break;
-            case stomp::server_event::closed: closed = event.reason; break;
-            default: break;
-        }
-    }
-};
+}
 
 }  // namespace
 
 int main() {
-    print("A client and a server, joined in memory. Each line is one frame.\n");
-    client c;
-    server s;
-    say("The client connects. It has subscribed already; that waits until it is connected.");
-    must(c.session.subscribe("1", "/queue/orders", stomp::ack_mode::client_individual));
+    print("A broker and two clients in one program. Each line is one frame.\n");
+    stomp::broker broker;
+    member alice(broker, "alice");
+    member bob(broker, "bob");
+    const std::array<member*, 2> both{&alice, &bob};
 
-    // With sockets, this loop would wait for them, too: see posix_client.cpp and posix_server.cpp.
-    for (bool any = true; any;) {
-        any = carry("client -> server  ", c.session, s.session);
-        while (const auto event = s.session.poll_event()) s.on(*event);
-        any = carry("server -> client  ", s.session, c.session) || any;
-        while (const auto event = c.session.poll_event()) c.on(*event);
-    }
+    say("Both connect. Their subscriptions follow as soon as they are in.");
+    must(alice.session.subscribe("chat", "/topic/chat"));
+    must(bob.session.subscribe("chat", "/topic/chat"));
+    run(broker, both);
 
-    const bool good = c.send_confirmed && c.message_arrived && s.settled && c.closed == stomp::errc::ok &&
-                      s.closed == stomp::errc::ok;
-    say(good ? "Both ends are closed, and all is well." : "Something went wrong!");
+    say("A topic: everybody who has subscribed gets the message.");
+    must(alice.session.send("/topic/chat", "Good morning!"));
+    run(broker, both);
+
+    say("A queue: the job waits until somebody takes it. The receipt tells alice that the broker has it.");
+    must(alice.session.send("/queue/jobs", "paint the fence", {{"receipt", alice.session.next_receipt_id()}}));
+    run(broker, both);
+
+    say("Bob takes it, fails, gets it again, and acknowledges it.");
+    must(bob.session.subscribe("jobs", "/queue/jobs", stomp::ack_mode::client_individual));
+    run(broker, both);
+
+    say("The application: what is sent to /app/hello is answered to /topic/hello.");
+    must(alice.session.subscribe("hello", "/topic/hello"));
+    must(alice.session.send("/app/hello", {}));
+    run(broker, both);
+
+    say("Both leave.");
+    must(alice.session.disconnect());
+    must(bob.session.disconnect());
+    run(broker, both);
+
+    const bool good = alice.chat == "Good morning!" && bob.chat == alice.chat && bob.jobs == 2 &&
+                      alice.answer == "Hello, alice!" && broker.stats().queued_messages == 0 &&
+                      broker.stats().unsettled_messages == 0 && alice.closed && bob.closed;
+    say(good ? "All is delivered, and all is well." : "Something went wrong!");
     return good ? 0 : 1;
 }

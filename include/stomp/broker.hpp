@@ -153,9 +153,8 @@ public:
         if (open_ >= options_.max_connections) return {};
         server_options session = options_.session;
         if (!allowed.empty()) {
-            std::erase_if(session.versions, [&](version v) {
-                return std::find(allowed.begin(), allowed.end(), v) == allowed.end();
-            });
+            std::erase_if(session.versions,
+                          [&](version v) { return std::find(allowed.begin(), allowed.end(), v) == allowed.end(); });
         }
         if (free_slots_ == none) {
             slots_.emplace_back();
@@ -369,7 +368,8 @@ public:
             headers.push_back({header_names::correlation_id, *id});
         }
         if (const auto reply_to = to.frame.get(header_names::reply_to)) {
-            if (locate(*reply_to) == place::user) return send_to_user(owner_of(*p), make_send(*reply_to, body, headers));
+            if (locate(*reply_to) == place::user)
+                return send_to_user(owner_of(*p), make_send(*reply_to, body, headers));
             if (!allowed(*p, broker_action::send, *reply_to)) return errc::not_authorized;
             return publish(*reply_to, body, headers);
         }
@@ -404,7 +404,7 @@ private:
 
     enum class place : std::uint8_t { nowhere, topic, pattern, queue, application, user };
 
-    struct waiting_message {  // behind a full output
+    struct waiting_message {              // behind a full output
         std::uint32_t subscriber = none;  // none: it is gone
         shared_message message;
     };
@@ -460,7 +460,8 @@ private:
         subscription_handle handle;
         std::uint32_t home = none;      // which topic, pattern or queue
         std::uint32_t position = none;  // in the topic's list
-        std::uint32_t previous = none;  // in the queue's list of consumers that take messages; `next` links free ones, too
+        std::uint32_t previous =
+            none;  // in the queue's list of consumers that take messages; `next` links free ones, too
         std::uint32_t next = none;
         std::uint32_t window = 0;
         std::uint32_t unsettled = 0;
@@ -683,8 +684,8 @@ private:
     errc check_message(const frame_view& sent) const noexcept {
         const detail::message_head head(sent, version::v1_2, options_.session.encoding.content_length);
         if (head.error() != errc::ok) return head.error();
-        const bool fits = head.size() + sent.body.size() + private_part <=
-                          server_session::largest_message(options_.session.limits);
+        const bool fits =
+            head.size() + sent.body.size() + private_part <= server_session::largest_message(options_.session.limits);
         return fits ? errc::ok : errc::frame_too_large;
     }
 
@@ -757,7 +758,7 @@ private:
             case errc::ok: ++stats_.delivered; break;
             case errc::output_full:
             case errc::window_full: return false;
-            case errc::not_connected: break;  // it is ending
+            case errc::not_connected: break;   // it is ending
             default: ++stats_.dropped; break;  // its version cannot carry it, or its subscription's id is too long
         }
         touched(p);
@@ -769,7 +770,8 @@ private:
     void wait(peer& p, std::uint32_t i, const shared_message& message) {
         const std::size_t size = message.memory();
         const auto full = [&] {
-            return p.backlog.size() >= options_.max_backlog_messages || p.backlog_size + size > options_.max_backlog_bytes;
+            return p.backlog.size() >= options_.max_backlog_messages ||
+                   p.backlog_size + size > options_.max_backlog_bytes;
         };
         if (options_.slow == slow_consumer::drop_oldest && size <= options_.max_backlog_bytes) {
             while (!p.backlog.empty() && full()) {
@@ -935,8 +937,8 @@ private:
         peer& p = peer_of(s);
         const stored_message& m = next_message(queues_[i]);
         const bool again = m.dead || m.deliveries != 0;
-        const std::array<header, 2> extra{{{header_names::redelivered, "true"},
-                                           {header_names::destination, options_.dead_letter}}};
+        const std::array<header, 2> extra{
+            {{header_names::redelivered, "true"}, {header_names::destination, options_.dead_letter}}};
         const auto more = std::span(extra).first(m.dead ? 2 : again ? 1 : 0);
         const bool tracked = p.session.mode(s.handle) != ack_mode::automatic;
         const std::uint64_t tag = tracked ? next_tag() : untracked;

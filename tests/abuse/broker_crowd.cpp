@@ -42,7 +42,8 @@ public:
         REQUIRE(broker.receive(id, octets, now) == errc::ok);
         poll();
     }
-    void subscribe(connection_id id, std::string_view sub, std::string_view destination, std::string_view headers = {}) {
+    void subscribe(connection_id id, std::string_view sub, std::string_view destination,
+                   std::string_view headers = {}) {
         say(id, "SUBSCRIBE\nid:" + std::string(sub) + "\ndestination:" + std::string(destination) + "\n" +
                     std::string(headers) + "\n" + std::string(1, '\0'));
     }
@@ -229,15 +230,16 @@ TEST_CASE("reliability 51, goals: an idle connection and an idle subscription") 
     CHECK(shared <= 512 + 2 * 40 + 2 * 5);
 
     std::size_t n = 0;
-    const std::size_t own = cost([&] {
-                                for (std::size_t i = 0; i < 100; ++i) {
-                                    for (int k = 0; k < 100; ++k) {
-                                        const std::string name = std::to_string(++n);
-                                        c.subscribe(c.ids[i], name, "/topic/" + std::string(33 - name.size(), 'd') + name);
-                                    }
-                                }
-                            }) /
-                            10'000;
+    const std::size_t own =
+        cost([&] {
+            for (std::size_t i = 0; i < 100; ++i) {
+                for (int k = 0; k < 100; ++k) {
+                    const std::string name = std::to_string(++n);
+                    c.subscribe(c.ids[i], name, "/topic/" + std::string(33 - name.size(), 'd') + name);
+                }
+            }
+        }) /
+        10'000;
     WARN("octets per idle subscription, 100 per connection, each to a topic of its own: " << own);
     CHECK(own <= 512 + 2 * 40 + 2 * 5);
 }
@@ -245,8 +247,8 @@ TEST_CASE("reliability 51, goals: an idle connection and an idle subscription") 
 // ---- a slow reader -----------------------------------------------------------------------------------------
 
 TEST_CASE("reliability 61: one slow reader among 1,000 costs a bounded amount, and the others nothing") {
-    const stomp::slow_consumer policy =
-        GENERATE(stomp::slow_consumer::drop_oldest, stomp::slow_consumer::drop_newest, stomp::slow_consumer::disconnect);
+    const stomp::slow_consumer policy = GENERATE(stomp::slow_consumer::drop_oldest, stomp::slow_consumer::drop_newest,
+                                                 stomp::slow_consumer::disconnect);
     CAPTURE(static_cast<int>(policy));
     stomp::broker_options o;
     o.slow = policy;
@@ -527,12 +529,12 @@ TEST_CASE("reliability 75: an allocation fails at any point: the broker can be u
         {3, "SEND\ndestination:/queue/q\n\n" + long_body + nul},
         {3, "SEND\ndestination:/topic/t\n\nhello" + nul + "SEND\ndestination:/app/t\n\nhello" + nul},
         {2, "BEGIN\ntransaction:t\n\n" + nul + "SEND\ndestination:/queue/r\ntransaction:t\n\nx" + nul +
-                "SEND\ndestination:/topic/t\ntransaction:t\n\nx" + nul + "SEND\ndestination:/app/t\ntransaction:t\n\nx" + nul +
-                "COMMIT\ntransaction:t\n\n" + nul},
+                "SEND\ndestination:/topic/t\ntransaction:t\n\nx" + nul +
+                "SEND\ndestination:/app/t\ntransaction:t\n\nx" + nul + "COMMIT\ntransaction:t\n\n" + nul},
         {0, "UNSUBSCRIBE\nid:q\n\n" + nul}};
-    const std::string hello = sim::wire(sim::connect_frame(stomp::version::v1_2)) +
-                              "SUBSCRIBE\nid:t\ndestination:/topic/t\n\n" + nul + "SUBSCRIBE\nid:p\ndestination:/topic/*\n\n" +
-                              nul + "SUBSCRIBE\nid:u\ndestination:/user/queue/u\n\n" + nul;
+    const std::string hello =
+        sim::wire(sim::connect_frame(stomp::version::v1_2)) + "SUBSCRIBE\nid:t\ndestination:/topic/t\n\n" + nul +
+        "SUBSCRIBE\nid:p\ndestination:/topic/*\n\n" + nul + "SUBSCRIBE\nid:u\ndestination:/user/queue/u\n\n" + nul;
     std::vector<connection_id> ids(4);
 
     const auto script = [&](crowd& c, std::size_t fail_at) {
@@ -564,7 +566,8 @@ TEST_CASE("reliability 75: an allocation fails at any point: the broker can be u
         const auto read = [&] {
             while (const auto id = c.broker.poll_changed()) {
                 attempt([&] {
-                    while (!c.broker.output(*id).empty()) c.broker.consume_output(*id, c.broker.output(*id).size(), c.now);
+                    while (!c.broker.output(*id).empty())
+                        c.broker.consume_output(*id, c.broker.output(*id).size(), c.now);
                 });
             }
             attempt([&] { c.broker.handle_timeout(c.now); });

@@ -270,7 +270,8 @@ int main(int argc, char** argv) {
         if (e.kind == client_event::error) note_error(e);
         if (e.kind != client_event::message) return;
         const auto id = number_in(e.frame.body);
-        if (!id || *id >= messages.size() || messages[*id].attempts == 0) return wrong("a message from nowhere", id.value_or(0));
+        if (!id || *id >= messages.size() || messages[*id].attempts == 0)
+            return wrong("a message from nowhere", id.value_or(0));
         message& m = messages[*id];
         ++deliveries;
         if (e.frame.get_or("redelivered") == "true") ++flagged;
@@ -279,7 +280,8 @@ int main(int argc, char** argv) {
         } else {
             ++(m.attempts > 1 ? again_repeated : again_delivered);
         }
-        settlements.push_back({stomp::clock::now() + std::chrono::milliseconds(roll(2) * roll(100)), stomp::ack_handle(e)});
+        settlements.push_back(
+            {stomp::clock::now() + std::chrono::milliseconds(roll(2) * roll(100)), stomp::ack_handle(e)});
     };
     const errc subscribed = consumer.session.subscribe("c", queue, stomp::ack_mode::client_individual,
                                                        {{"prefetch-count", "50"}, {"activemq.prefetchSize", "50"}});
@@ -298,7 +300,8 @@ int main(int argc, char** argv) {
         while (pending < window && !publisher.session.output_congested() && (now < end_of_load || !repeats.empty())) {
             const bool again = !repeats.empty();
             const std::uint64_t id = again ? repeats.front() : messages.size();
-            const std::string body = std::to_string(id) + " " + padding.substr(0, roll(50) == 0 ? roll(20'000) : roll(200));
+            const std::string body =
+                std::to_string(id) + " " + padding.substr(0, roll(50) == 0 ? roll(20'000) : roll(200));
             const std::size_t were_kept = publisher.session.kept_sends();
             const errc e = publisher.session.send(
                 queue, body, {{"persistent", "true"}, {"possible-duplicate", again ? "true" : "false"}});
@@ -321,7 +324,8 @@ int main(int argc, char** argv) {
         }
 
         // Done? Then stay a little: what was sent twice may come twice.
-        const bool complete = now >= end_of_load && pending == 0 && repeats.empty() && missing == 0 && settlements.empty();
+        const bool complete =
+            now >= end_of_load && pending == 0 && repeats.empty() && missing == 0 && settlements.empty();
         if (!complete) leave_at = now + 2s;
         if (now >= leave_at && !std::exchange(left, true)) {
             publisher.leave();
@@ -335,7 +339,8 @@ int main(int argc, char** argv) {
         publisher.add_to(sockets, wake_up);
         consumer.add_to(sockets, wake_up);
         const auto wait = std::chrono::ceil<std::chrono::milliseconds>(wake_up - stomp::clock::now()).count();
-        poll(sockets.data(), static_cast<nfds_t>(sockets.size()), static_cast<int>((std::max)(wait, decltype(wait){0})));
+        poll(sockets.data(), static_cast<nfds_t>(sockets.size()),
+             static_cast<int>((std::max)(wait, decltype(wait){0})));
         for (const pollfd& s : sockets) {
             publisher.ready(s);
             consumer.ready(s);
@@ -366,7 +371,8 @@ int main(int argc, char** argv) {
     print("confirmed", confirmed);
     print("unconfirmed", lost_receipts);
     for (const auto& [reason, count] : unconfirmed) {
-        std::printf("unconfirmed.%.*s %zu\n", static_cast<int>(to_string(reason).size()), to_string(reason).data(), count);
+        std::printf("unconfirmed.%.*s %zu\n", static_cast<int>(to_string(reason).size()), to_string(reason).data(),
+                    count);
     }
     print("never_confirmed", never_confirmed);
     print("never_confirmed_but_received", though_unconfirmed);

@@ -64,7 +64,7 @@ private:
     struct connection {
         connection_id id;
         fuzz::reader reader;
-        std::optional<version> spoken;  // once CONNECTED has been read
+        std::optional<version> spoken;                    // once CONNECTED has been read
         std::deque<std::array<std::string, 3>> messages;  // ack, message-id, subscription
         std::set<std::string> ids;
         bool error = false;
@@ -103,14 +103,17 @@ private:
 
     std::string_view destination() {
         static constexpr std::array<std::string_view, 16> all{
-            "/topic/a", "/topic/b", "/topic/a/b", "/topic/*",  "/topic/**",   "/topic/a/*", "/queue/a",           "/queue/b",
-            "/queue/c", "/queue/d", "/app/a",     "/user/q/a", "/user/q/b",   "/nowhere",   "/queue/dead-letter", "/topic/"};
+            "/topic/a",  "/topic/b", "/topic/a/b",         "/topic/*", "/topic/**", "/topic/a/*",
+            "/queue/a",  "/queue/b", "/queue/c",           "/queue/d", "/app/a",    "/user/q/a",
+            "/user/q/b", "/nowhere", "/queue/dead-letter", "/topic/"};
         return all[program_.octet() % all.size()];
     }
 
     connection& any() {
         const std::size_t which = program_.octet();
-        return connections_.empty() ? nobody_ : *connections_[connections_.size() - 1 - which % (std::min<std::size_t>)(connections_.size(), 8)];
+        return connections_.empty()
+                   ? nobody_
+                   : *connections_[connections_.size() - 1 - which % (std::min<std::size_t>)(connections_.size(), 8)];
     }
 
     connection* of(connection_id id) {
@@ -140,7 +143,8 @@ private:
     void open() {
         static constexpr std::array versions{version::v1_0, version::v1_1, version::v1_2};
         const std::uint8_t how = program_.octet();
-        const auto id = (how & 16) != 0 ? broker_.open(now_, std::span(versions).first(1 + how % 2)) : broker_.open(now_);
+        const auto id =
+            (how & 16) != 0 ? broker_.open(now_, std::span(versions).first(1 + how % 2)) : broker_.open(now_);
         require(static_cast<bool>(id) == (broker_.stats().connections <= 6 && id), "open()");
         if (!id) return;
         require(of(id) == nullptr, "an id that has been used before");
@@ -149,7 +153,10 @@ private:
         c.id = id;
         if ((how & 32) != 0) return;
         say(c, "CONNECT\naccept-version:" + std::string(to_string(versions[how % 3])) + "\nhost:h\nlogin:" +
-                   std::string(how % 4 == 0 ? "" : how % 4 == 1 ? "a" : "b") + "\nheart-beat:1000,1000\n\n");
+                   std::string(how % 4 == 0   ? ""
+                               : how % 4 == 1 ? "a"
+                                              : "b") +
+                   "\nheart-beat:1000,1000\n\n");
         if ((how & 64) == 0) {
             while (poll()) {
             }
@@ -181,10 +188,14 @@ private:
                 break;
             }
             case broker_event::message:
-                require(e->frame.get_or("destination").starts_with("/app/"), "a message that is not for the application");
+                require(e->frame.get_or("destination").starts_with("/app/"),
+                        "a message that is not for the application");
                 switch (++answers_ % 6) {
                     case 0: broker_.fail(e->from, "no"); break;
-                    case 1: broker_.forget(e->from); c->lost = true; break;
+                    case 1:
+                        broker_.forget(e->from);
+                        c->lost = true;
+                        break;
                     case 2: broker_.close(e->from); break;
                     default: break;
                 }
@@ -291,8 +302,8 @@ private:
                 const std::uint8_t how = program_.octet();
                 static constexpr std::array<std::string_view, 3> modes{"auto", "client", "client-individual"};
                 say(c, "SUBSCRIBE\nid:" + std::to_string(how % 5) + "\ndestination:" + std::string(destination()) +
-                           "\nack:" + std::string(modes[(how >> 3) % 3]) + "\nprefetch-count:" + std::to_string(how >> 6) +
-                           "\n" + (op > 127 ? "receipt:r\n" : "") + "\n");
+                           "\nack:" + std::string(modes[(how >> 3) % 3]) + "\nprefetch-count:" +
+                           std::to_string(how >> 6) + "\n" + (op > 127 ? "receipt:r\n" : "") + "\n");
                 break;
             }
             case 2: {
@@ -318,7 +329,8 @@ private:
             case 9: {
                 static constexpr std::array<std::string_view, 3> verbs{"BEGIN", "COMMIT", "ABORT"};
                 connection& c = any();
-                say(c, std::string(verbs[op % 24 - 7U]) + "\ntransaction:t" + std::to_string(program_.octet() % 2) + "\n\n");
+                say(c, std::string(verbs[op % 24 - 7U]) + "\ntransaction:t" + std::to_string(program_.octet() % 2) +
+                           "\n\n");
                 break;
             }
             case 10: receive(any(), program_.octets()); break;
@@ -358,9 +370,10 @@ private:
             case 20: {
                 const std::string_view to = destination();
                 const std::string body = to.starts_with("/queue/") ? "#" + std::to_string(++number_) : std::string("x");
-                const errc e = broker_.publish(to, body + std::string(program_.octet() * 4U, 'x'), {{"k", program_.text()}});
-                require(e == errc::ok || e == errc::bad_destination || e == errc::queue_full || e == errc::frame_too_large ||
-                            e == errc::not_representable,
+                const errc e =
+                    broker_.publish(to, body + std::string(program_.octet() * 4U, 'x'), {{"k", program_.text()}});
+                require(e == errc::ok || e == errc::bad_destination || e == errc::queue_full ||
+                            e == errc::frame_too_large || e == errc::not_representable,
                         "publish()");
                 break;
             }

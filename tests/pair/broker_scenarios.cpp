@@ -51,7 +51,8 @@ std::string rest(broker_host& host) {
 std::string raw_connect(version v) { return sim::connect_frame(v); }
 
 std::string send(std::string_view destination, std::string_view body, std::string_view headers = {}) {
-    return "SEND\ndestination:" + std::string(destination) + "\n" + std::string(headers) + "\n" + std::string(body) + "^@";
+    return "SEND\ndestination:" + std::string(destination) + "\n" + std::string(headers) + "\n" + std::string(body) +
+           "^@";
 }
 
 }  // namespace
@@ -110,14 +111,15 @@ TEST_CASE("SC06: ACK of what is settled already: ERROR, close (A-19)") {
     l.heard();
     l.say("ACK\nid:s0.1-3-3\nreceipt:1\n\n^@ACK\nid:s0.1-1-1\nreceipt:2\n\n^@");
     host.settle();
-    CHECK(l.heard() == "RECEIPT receipt-id:1\nERROR message:" + std::string(explain(errc::unknown_ack)) +
-                           " receipt-id:2\n");
+    CHECK(l.heard() ==
+          "RECEIPT receipt-id:1\nERROR message:" + std::string(explain(errc::unknown_ack)) + " receipt-id:2\n");
     CHECK(l.ended);
     CHECK(host.take_log() == "closed unknown_ack\n");
 }
 
-TEST_CASE("SC07 SC08: in auto mode a MESSAGE has no ack header, is gone once sent, and cannot be acknowledged "
-          "(A-01, A-17, SV-05)") {
+TEST_CASE(
+    "SC07 SC08: in auto mode a MESSAGE has no ack header, is gone once sent, and cannot be acknowledged "
+    "(A-01, A-17, SV-05)") {
     broker_host host;
     sim::line& l = host.raw();
     CHECK(host.broker.publish(q, "m1") == errc::ok);
@@ -135,7 +137,9 @@ TEST_CASE("SC07 SC08: in auto mode a MESSAGE has no ack header, is gone once sen
 TEST_CASE("SC09 SC10: in 1.1 ACK names subscription and message, and both must be right (A-06)") {
     broker_host host;
     sim::line& l = host.raw({}, version::v1_1);
-    l.say("SUBSCRIBE\nid:s\ndestination:/queue/q\nack:client\n\n^@SUBSCRIBE\nid:other\ndestination:/queue/r\nack:client\n\n^@");
+    l.say(
+        "SUBSCRIBE\nid:s\ndestination:/queue/q\nack:client\n\n^@SUBSCRIBE\nid:other\ndestination:/queue/"
+        "r\nack:client\n\n^@");
     host.settle();
     for (const std::string_view body : {"m1", "m2"}) CHECK(host.broker.publish(q, body) == errc::ok);
     host.settle();
@@ -154,7 +158,8 @@ TEST_CASE("SC09 SC10: in 1.1 ACK names subscription and message, and both must b
     }
     SECTION("another connection's message") {
         sim::line& thief = host.raw({}, version::v1_1);
-        thief.say("SUBSCRIBE\nid:s\ndestination:/queue/q\nack:client\n\n^@ACK\nsubscription:s\nmessage-id:s0.1-2-2\n\n^@");
+        thief.say(
+            "SUBSCRIBE\nid:s\ndestination:/queue/q\nack:client\n\n^@ACK\nsubscription:s\nmessage-id:s0.1-2-2\n\n^@");
         host.settle();
         CHECK(thief.ended);
         CHECK_FALSE(l.ended);
@@ -230,8 +235,9 @@ TEST_CASE("SC14: UNSUBSCRIBE gives back what is pending; its ids are unknown fro
 
 // ---- transactions ------------------------------------------------------------------------------------------
 
-TEST_CASE("SC15 SC16: nothing of a transaction is delivered before COMMIT, all in order after it, nothing after ABORT "
-          "(T-03, T-04)") {
+TEST_CASE(
+    "SC15 SC16: nothing of a transaction is delivered before COMMIT, all in order after it, nothing after ABORT "
+    "(T-03, T-04)") {
     broker_host host;
     client& reader = host.join();
     CHECK(reader.session.subscribe("1", "/topic/t") == errc::ok);
@@ -353,7 +359,8 @@ TEST_CASE("SC24: the receipt of SUBSCRIBE stands before its first message (Q-35)
 TEST_CASE("SC25 SC44: a frame with a receipt that fails gets ERROR with receipt-id, and no RECEIPT (R-06, E-05)") {
     const std::string_view frame = GENERATE(values<std::string_view>(
         {"SEND\ndestination:/nowhere\nreceipt:r\n\nx^@", "SUBSCRIBE\nid:1\ndestination:/app/x\nreceipt:r\n\n^@",
-         "UNSUBSCRIBE\nid:none\nreceipt:r\n\n^@", "ACK\nid:none\nreceipt:r\n\n^@", "COMMIT\ntransaction:none\nreceipt:r\n\n^@",
+         "UNSUBSCRIBE\nid:none\nreceipt:r\n\n^@", "ACK\nid:none\nreceipt:r\n\n^@",
+         "COMMIT\ntransaction:none\nreceipt:r\n\n^@",
          "SEND\ndestination:/topic/t\ntransaction:none\nreceipt:r\n\nx^@"}));
     CAPTURE(frame);
     broker_host host;
@@ -411,24 +418,29 @@ TEST_CASE("SC38 SC39: headers cross versions, or are left out where a version ca
     l.say(send("/topic/t", "b", "plain:v\ncolon:a\\cb\nslash:a\\\\b\nlf:a\\nb\ncr:a\\rb\nblank:  x\nna\\cme:v\n"));
     host.settle();
     const auto got = [&](std::size_t i) { return readers[i]->heard(stomp::all_versions[i]); };
-    CHECK(got(2) == "MESSAGE subscription:1 message-id:s2.1-0-1 destination:/topic/t plain:v colon:a:b slash:a\\\\b lf:a\\nb "
-                    "cr:a\\rb blank:  x na:me:v content-length:1 [b]\n");
-    CHECK(got(1) == "MESSAGE subscription:1 message-id:s1.1-0-1 destination:/topic/t plain:v colon:a:b slash:a\\\\b lf:a\\nb "
-                    "blank:  x na:me:v content-length:1 [b]\n");
-    CHECK(got(0) == "MESSAGE subscription:1 message-id:s0.1-0-1 destination:/topic/t plain:v colon:a:b slash:a\\\\b "
-                    "blank:  x content-length:1 [b]\n");
+    CHECK(got(2) ==
+          "MESSAGE subscription:1 message-id:s2.1-0-1 destination:/topic/t plain:v colon:a:b slash:a\\\\b lf:a\\nb "
+          "cr:a\\rb blank:  x na:me:v content-length:1 [b]\n");
+    CHECK(got(1) ==
+          "MESSAGE subscription:1 message-id:s1.1-0-1 destination:/topic/t plain:v colon:a:b slash:a\\\\b lf:a\\nb "
+          "blank:  x na:me:v content-length:1 [b]\n");
+    CHECK(got(0) ==
+          "MESSAGE subscription:1 message-id:s0.1-0-1 destination:/topic/t plain:v colon:a:b slash:a\\\\b "
+          "blank:  x content-length:1 [b]\n");
 }
 
-TEST_CASE("SC40 SC41 SC42: what the broker writes itself is never the sender's, the rest is forwarded as it is "
-          "(SV-10, B-09, B-14, H-16, H-18)") {
+TEST_CASE(
+    "SC40 SC41 SC42: what the broker writes itself is never the sender's, the rest is forwarded as it is "
+    "(SV-10, B-09, B-14, H-16, H-18)") {
     broker_host host;
     sim::line& l = host.raw();
     l.say("SUBSCRIBE\nid:mine\ndestination:/topic/t\nack:client\n\n^@");
     l.say(send("/topic/t", "abc",
                "foo:1\nsubscription:x\nmessage-id:x\nack:x\nredelivered:true\ncontent-length:3\nfoo:2\nreceipt:r\n"));
     host.settle();
-    CHECK(l.heard() == "RECEIPT receipt-id:r\nMESSAGE subscription:mine message-id:s0.1-1-1 ack:s0.1-1-1 "
-                       "destination:/topic/t foo:1 foo:2 content-length:3 [abc]\n");
+    CHECK(l.heard() ==
+          "RECEIPT receipt-id:r\nMESSAGE subscription:mine message-id:s0.1-1-1 ack:s0.1-1-1 "
+          "destination:/topic/t foo:1 foo:2 content-length:3 [abc]\n");
     l.say("BEGIN\ntransaction:t\n\n^@" + send("/topic/t", "abc", "transaction:t\n") + "COMMIT\ntransaction:t\n\n^@");
     host.settle();
     CHECK(l.heard().find("transaction") == std::string::npos);
@@ -437,8 +449,9 @@ TEST_CASE("SC40 SC41 SC42: what the broker writes itself is never the sender's, 
 TEST_CASE("SC45: 10,000 connections that come and go leave nothing behind (C-29)") {
     broker_host host;
     stomp::broker& b = host.broker;
-    const std::string login = sim::wire(raw_connect(version::v1_2) + "SUBSCRIBE\nid:1\ndestination:/queue/q\nack:client\n\n^@" +
-                                        "SUBSCRIBE\nid:2\ndestination:/topic/t\n\n^@");
+    const std::string login =
+        sim::wire(raw_connect(version::v1_2) + "SUBSCRIBE\nid:1\ndestination:/queue/q\nack:client\n\n^@" +
+                  "SUBSCRIBE\nid:2\ndestination:/topic/t\n\n^@");
     for (int i = 0; i < 10'000; ++i) {
         host.now += 6ms;
         const auto id = b.open(host.now);
@@ -470,14 +483,17 @@ TEST_CASE("SC48: octets may be cut anywhere, on every connection (F-29, W-05)") 
     sim::line& a = host.dial();
     sim::line& b = host.dial();
     a.chunk = b.chunk = chunk;
-    for (sim::line* l : {&a, &b}) l->say(raw_connect(version::v1_2) + "\nSUBSCRIBE\nid:1\ndestination:/topic/t\nreceipt:r\n\n^@\n\n");
+    for (sim::line* l : {&a, &b})
+        l->say(raw_connect(version::v1_2) + "\nSUBSCRIBE\nid:1\ndestination:/topic/t\nreceipt:r\n\n^@\n\n");
     host.settle();
     a.say(send("/topic/t", "from a"));
     host.settle();
-    CHECK(a.heard() == "CONNECTED version:1.2 session:s0.1 heart-beat:0,0\nRECEIPT receipt-id:r\n"
-                       "MESSAGE subscription:1 message-id:s0.1-0-1 destination:/topic/t content-length:6 [from a]\n");
-    CHECK(b.heard() == "CONNECTED version:1.2 session:s1.1 heart-beat:0,0\nRECEIPT receipt-id:r\n"
-                       "MESSAGE subscription:1 message-id:s1.1-0-1 destination:/topic/t content-length:6 [from a]\n");
+    CHECK(a.heard() ==
+          "CONNECTED version:1.2 session:s0.1 heart-beat:0,0\nRECEIPT receipt-id:r\n"
+          "MESSAGE subscription:1 message-id:s0.1-0-1 destination:/topic/t content-length:6 [from a]\n");
+    CHECK(b.heard() ==
+          "CONNECTED version:1.2 session:s1.1 heart-beat:0,0\nRECEIPT receipt-id:r\n"
+          "MESSAGE subscription:1 message-id:s1.1-0-1 destination:/topic/t content-length:6 [from a]\n");
 }
 
 TEST_CASE("SC51: no ERROR shows the passcode (E-13)") {
@@ -498,9 +514,12 @@ TEST_CASE("SC52: headers that nobody knows are ignored on every command (CL-13)"
     l.say("SUBSCRIBE\nid:1\ndestination:/queue/q\nack:client\nx:1\n\n^@BEGIN\ntransaction:t\nx:1\n\n^@" +
           send("/queue/q", "m", "x:1\ntransaction:t\n") + "COMMIT\ntransaction:t\nx:1\n\n^@");
     host.settle();
-    CHECK(l.heard() == "MESSAGE subscription:1 message-id:s0.1-1-1 ack:s0.1-1-1 destination:/queue/q x:1 content-length:1 [m]\n");
-    l.say("ACK\nid:s0.1-1-1\nx:1\n\n^@UNSUBSCRIBE\nid:1\nx:1\n\n^@BEGIN\ntransaction:t\n\n^@ABORT\ntransaction:t\nx:1\n\n^@" +
-          std::string("DISCONNECT\nreceipt:bye\nx:1\n\n^@"));
+    CHECK(l.heard() ==
+          "MESSAGE subscription:1 message-id:s0.1-1-1 ack:s0.1-1-1 destination:/queue/q x:1 content-length:1 [m]\n");
+    l.say(
+        "ACK\nid:s0.1-1-1\nx:1\n\n^@UNSUBSCRIBE\nid:1\nx:1\n\n^@BEGIN\ntransaction:t\n\n^@ABORT\ntransaction:t\nx:"
+        "1\n\n^@" +
+        std::string("DISCONNECT\nreceipt:bye\nx:1\n\n^@"));
     host.settle();
     CHECK(l.heard() == "RECEIPT receipt-id:bye\n");
 }
@@ -533,7 +552,8 @@ TEST_CASE("reliability 63, 68: unsubscribing, closing and forgetting inside an e
     };
     for (client* c : all) {
         c->on_event = [c](const sim::client_event& e) {
-            if (e.kind == sim::client_event::message && e.frame.get_or("subscription") == "1" && c->messages.size() == 2) {
+            if (e.kind == sim::client_event::message && e.frame.get_or("subscription") == "1" &&
+                c->messages.size() == 2) {
                 (void)c->session.unsubscribe("1");
             }
         };

@@ -161,7 +161,8 @@ private:
     }
 
     bool acceptable(errc e) {
-        const bool known = e == errc::ok || e == errc::not_connected || e == errc::output_full || e == errc::limit_receipts;
+        const bool known =
+            e == errc::ok || e == errc::not_connected || e == errc::output_full || e == errc::limit_receipts;
         if (!known) fail(to_string(e));
         if (e != errc::ok) ++sum_.refused;
         return e == errc::ok;
@@ -288,19 +289,32 @@ private:
     void step() {
         if (client().state() == client_state::closed && one_in(4)) return reconnect();
         switch (roll(24)) {
-            case 0: case 1: case 2: case 3: case 4: send(); break;
-            case 5: for (std::size_t n = roll(12); n != 0; --n) send(); break;
+            case 0:
+            case 1:
+            case 2:
+            case 3:
+            case 4: send(); break;
+            case 5:
+                for (std::size_t n = roll(12); n != 0; --n) send();
+                break;
             case 6: transact(); break;
-            case 7: case 8: subscribe(); break;
+            case 7:
+            case 8: subscribe(); break;
             case 9: unsubscribe(); break;
-            case 10: case 11: case 12: settle_one(); break;
-            case 13: case 14: ask(); break;
-            case 15: case 16: pair_.settle(); break;
-            case 17: case 18: pair_.advance(up_to(60)); break;
+            case 10:
+            case 11:
+            case 12: settle_one(); break;
+            case 13:
+            case 14: ask(); break;
+            case 15:
+            case 16: pair_.settle(); break;
+            case 17:
+            case 18: pair_.advance(up_to(60)); break;
             case 19:
                 if (!pair_.broken) pair_.break_link();
                 break;
-            case 20: case 21:
+            case 20:
+            case 21:
                 if (pair_.broken || client().state() == client_state::closed || one_in(4)) reconnect();
                 break;
             case 22:
@@ -310,7 +324,8 @@ private:
                 }
                 break;
             default:
-                if (one_in(8) && acceptable(client().disconnect())) expect(client().last_receipt_number(), kind::other, {});
+                if (one_in(8) && acceptable(client().disconnect()))
+                    expect(client().last_receipt_number(), kind::other, {});
                 if (one_in(3)) one_in(2) ? client().pause_input(pair_.now) : client().resume_input(pair_.now);
                 break;
         }
@@ -386,9 +401,11 @@ private:
                 end_receipt(e);
                 const asked& a = asked_[e.receipt_number];
                 for (const std::uint64_t id : a.about) {
-                    if (a.what == kind::send) must(publications_[id].processed == 1, "confirmed, but not processed", id);
+                    if (a.what == kind::send)
+                        must(publications_[id].processed == 1, "confirmed, but not processed", id);
                     if (a.what == kind::send) publications_[id].confirmed = true;
-                    if (a.what == kind::ack) must(publications_[id].settled == 1, "an ack confirmed, but not settled", id);
+                    if (a.what == kind::ack)
+                        must(publications_[id].settled == 1, "an ack confirmed, but not settled", id);
                 }
                 ++sum_.confirmed;
                 break;
@@ -488,7 +505,8 @@ private:
         }
         switch (e.kind) {
             case server_event::connect:
-                must(server().accept("s" + std::to_string(session_)) == (pair_.broken ? errc::invalid_state : errc::ok), "accept");
+                must(server().accept("s" + std::to_string(session_)) == (pair_.broken ? errc::invalid_state : errc::ok),
+                     "accept");
                 break;
             case server_event::send:
                 if (const auto q = e.frame.get("correlation-id")) {
@@ -584,8 +602,8 @@ private:
             const bool seen = std::find(seen_first_.begin(), seen_first_.end(), s.id) != seen_first_.end();
             if (!taken_back || seen) expected.push_back(s.id);
         }
-        const bool same = seen_first_.size() >= expected.size() &&
-                          std::equal(expected.begin(), expected.end(), seen_first_.begin());
+        const bool same =
+            seen_first_.size() >= expected.size() && std::equal(expected.begin(), expected.end(), seen_first_.begin());
         must(same, "not all subscriptions came first", expected.size());
         sum_.resubscribed += expected.size();
     }
@@ -698,10 +716,10 @@ TEST_CASE("R-02 S-10 A-05: 10,000 clients that lose their connections conclude n
     CHECK(sum.commits > 1'000);
     INFO("confirmed " << sum.confirmed << ", unconfirmed " << sum.unconfirmed << " (processed all the same "
                       << sum.lost_but_processed << "), late " << sum.confirmed_late << ", timeouts " << sum.timeouts
-                      << ", refused " << sum.refused << ", kept " << sum.kept << ", messages " << sum.messages << ", acks "
-                      << sum.acks << ", stale " << sum.stale << ", replies " << sum.replies << ", unanswered "
-                      << sum.unanswered << ", connections " << sum.connections << ", resubscribed " << sum.resubscribed
-                      << ", errors " << sum.errors << ", unpolled restarts " << sum.unpolled_restarts << ", commits "
-                      << sum.commits);
+                      << ", refused " << sum.refused << ", kept " << sum.kept << ", messages " << sum.messages
+                      << ", acks " << sum.acks << ", stale " << sum.stale << ", replies " << sum.replies
+                      << ", unanswered " << sum.unanswered << ", connections " << sum.connections << ", resubscribed "
+                      << sum.resubscribed << ", errors " << sum.errors << ", unpolled restarts "
+                      << sum.unpolled_restarts << ", commits " << sum.commits);
     CHECK(failures == 0);
 }

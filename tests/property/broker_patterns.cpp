@@ -29,7 +29,8 @@ std::vector<std::string> segments(std::string_view text) {
 }
 
 /// As the words say it: `*` is any one segment, a last `**` any number of them.
-bool naive(const std::vector<std::string>& pattern, std::size_t p, const std::vector<std::string>& topic, std::size_t t) {
+bool naive(const std::vector<std::string>& pattern, std::size_t p, const std::vector<std::string>& topic,
+           std::size_t t) {
     if (p == pattern.size()) return t == topic.size();
     if (pattern[p] == "**") {
         for (std::size_t skip = t; skip <= topic.size(); ++skip) {

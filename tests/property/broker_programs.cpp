@@ -79,7 +79,8 @@ public:
         if (pattern == topic) return true;
         if (pattern == "/topic/**") return true;
         if (pattern == "/topic/*") return topic.find('/', 7) == std::string_view::npos;
-        if (pattern == "/topic/a/*") return topic.starts_with("/topic/a/") && topic.find('/', 9) == std::string_view::npos;
+        if (pattern == "/topic/a/*")
+            return topic.starts_with("/topic/a/") && topic.find('/', 9) == std::string_view::npos;
         return false;
     }
 
@@ -87,7 +88,8 @@ public:
         std::size_t n = 0;
         if (const auto w = waiting.find(std::string(q)); w != waiting.end()) n += w->second.size();
         for (const connection& c : connections) {
-            n += static_cast<std::size_t>(std::count_if(c.held.begin(), c.held.end(), [&](const held_message& h) { return h.m.queue == q; }));
+            n += static_cast<std::size_t>(
+                std::count_if(c.held.begin(), c.held.end(), [&](const held_message& h) { return h.m.queue == q; }));
         }
         return n;
     }
@@ -161,7 +163,8 @@ public:
         std::vector<message> back;
         auto which = concerned(c, at);
         for (const std::size_t i : which) back.push_back(k.held[i].m);
-        for (auto i = which.rbegin(); i != which.rend(); ++i) k.held.erase(k.held.begin() + static_cast<std::ptrdiff_t>(*i));
+        for (auto i = which.rbegin(); i != which.rend(); ++i)
+            k.held.erase(k.held.begin() + static_cast<std::ptrdiff_t>(*i));
         offer(c, id);
         if (!accept) give_back(std::move(back));
         dispatch();
@@ -295,7 +298,8 @@ private:
         std::vector<line_entry>& line = in_line[s->destination];
         if (std::find(line.begin(), line.end(), line_entry{c, id}) != line.end()) return;
         const auto& held = connections[c].held;
-        const auto n = std::count_if(held.begin(), held.end(), [&](const held_message& h) { return !h.orphan && h.subscription == id; });
+        const auto n = std::count_if(held.begin(), held.end(),
+                                     [&](const held_message& h) { return !h.orphan && h.subscription == id; });
         if (static_cast<std::size_t>(n) < s->window) line.emplace_back(c, id);
     }
 
@@ -312,7 +316,8 @@ private:
             w.erase(w.begin());
             connections[c].got.push_back(id + " " + m.body + (m.dead || m.deliveries != 0 ? "*" : ""));
             ++m.deliveries;
-            if (find(c, id)->mode != ack_mode::automatic) connections[c].held.push_back({std::move(m), id, false, {}, {}});
+            if (find(c, id)->mode != ack_mode::automatic)
+                connections[c].held.push_back({std::move(m), id, false, {}, {}});
             offer(c, id);
         }
     }
@@ -326,7 +331,8 @@ public:
             host_.usual(e);
             if (e.kind != sim::broker_event::message) return;
             for (std::size_t i = 0; i < clients_.size(); ++i) {
-                if (clients_[i]->transport.id == e.from) told_.push_back(std::to_string(i) + " " + std::string(e.frame.body));
+                if (clients_[i]->transport.id == e.from)
+                    told_.push_back(std::to_string(i) + " " + std::string(e.frame.body));
             }
         };
     }
@@ -367,9 +373,9 @@ private:
         return of[below(N)];
     }
 
-    static constexpr std::array<std::string_view, 12> places{"/topic/a",   "/topic/a/b",    "/topic/b",      "/topic/*",
-                                                             "/topic/a/*", "/topic/**",     "/queue/a",      "/queue/b",
-                                                             "/queue/a",   "/user/queue/x", "/user/queue/y", dead_letters};
+    static constexpr std::array<std::string_view, 12> places{
+        "/topic/a", "/topic/a/b", "/topic/b", "/topic/*",      "/topic/a/*",    "/topic/**",
+        "/queue/a", "/queue/b",   "/queue/a", "/user/queue/x", "/user/queue/y", dead_letters};
     static constexpr std::array<std::string_view, 8> targets{"/topic/a", "/topic/a/b", "/topic/b", "/queue/a",
                                                              "/queue/a", "/queue/b",   "/queue/a", "/app/x"};
 
@@ -422,12 +428,14 @@ private:
         const std::string id = "s" + std::to_string(below(6));
         if (model_.find(c, id) != nullptr) return "-";
         const std::string destination(any(places));
-        const ack_mode mode = any(std::array{ack_mode::automatic, ack_mode::client, ack_mode::client, ack_mode::client_individual});
+        const ack_mode mode =
+            any(std::array{ack_mode::automatic, ack_mode::client, ack_mode::client, ack_mode::client_individual});
         const std::size_t prefetch = 1 + below(5);
         // A topic's messages are not kept, so the model does not hold them: nobody acknowledges them here.
         const bool queue = naive_broker::is(destination, "/queue/");
         const ack_mode used = queue ? mode : ack_mode::automatic;
-        CHECK(clients_[c]->session.subscribe(id, destination, used, {{"prefetch-count", std::to_string(prefetch)}}) == errc::ok);
+        CHECK(clients_[c]->session.subscribe(id, destination, used, {{"prefetch-count", std::to_string(prefetch)}}) ==
+              errc::ok);
         model_.subscribe(c, {id, destination, used, (std::min)(prefetch, window)});
         return id + " " + destination;
     }
@@ -469,7 +477,8 @@ private:
         const std::string transaction = any_transaction(c);
         const stomp::header extra{"transaction", transaction};
         const auto headers = std::span(&extra, transaction.empty() ? 0U : 1U);
-        CHECK((accept ? clients_[c]->session.ack(handle, headers) : clients_[c]->session.nack(handle, headers)) == errc::ok);
+        CHECK((accept ? clients_[c]->session.ack(handle, headers) : clients_[c]->session.nack(handle, headers)) ==
+              errc::ok);
         if (transaction.empty()) {
             model_.settle(c, at, accept);
         } else {
@@ -537,7 +546,8 @@ private:
     }
 
     std::string fault(std::size_t c) {
-        const std::string_view destination = any(std::array<std::string_view, 4>{"/topic/*", "/user/queue/x", "/nowhere", "/app/"});
+        const std::string_view destination =
+            any(std::array<std::string_view, 4>{"/topic/*", "/user/queue/x", "/nowhere", "/app/"});
         const std::string transaction = any_transaction(c);
         const std::string text = body();
         if (transaction.empty()) {
@@ -608,8 +618,8 @@ TEST_CASE("random programs over several clients do what a naive broker does (A-1
         p.run(150);
         for (const auto& [name, n] : p.done) done[name] += n;
     }
-    for (const char* name : {"join", "subscribe", "unsubscribe", "send", "settle", "begin", "commit", "abort", "publish", "to user",
-                             "lose", "fault"}) {
+    for (const char* name : {"join", "subscribe", "unsubscribe", "send", "settle", "begin", "commit", "abort",
+                             "publish", "to user", "lose", "fault"}) {
         INFO(name);
         CHECK(done[name] > 50);
     }

@@ -37,12 +37,12 @@ inline std::string describe(const broker_event& e) {
 /// A transport, seen from the client: what it writes, what it has been sent.
 struct line {
     connection_id id;
-    std::string to_broker;          // written, not yet received
-    std::string from_broker;        // received, in all, until taken
-    std::size_t chunk = SIZE_MAX;   // the most that passes at once, each way
-    std::size_t accepts = SIZE_MAX; // octets that the client's end still takes: a slow reader
-    bool writable = false;          // the host has something to write
-    bool ended = false;             // the broker has said all
+    std::string to_broker;           // written, not yet received
+    std::string from_broker;         // received, in all, until taken
+    std::size_t chunk = SIZE_MAX;    // the most that passes at once, each way
+    std::size_t accepts = SIZE_MAX;  // octets that the client's end still takes: a slow reader
+    bool writable = false;           // the host has something to write
+    bool ended = false;              // the broker has said all
     bool open = true;
 
     void say(std::string_view text) { to_broker += wire(text); }
@@ -91,7 +91,7 @@ public:
     time_point now = start;
     /// What the application does. By default every login is accepted as the user's name.
     std::function<void(const broker_event&)> on_event;
-    std::string log;  // what the application saw, "connect" left out
+    std::string log;          // what the application saw, "connect" left out
     std::size_t changes = 0;  // ids that poll_changed() has returned
 
     void usual(const broker_event& e) {

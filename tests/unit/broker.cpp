@@ -25,11 +25,12 @@ namespace {
 
 /// A SEND as text.
 std::string send(std::string_view destination, std::string_view body, std::string_view headers = {}) {
-    return "SEND\ndestination:" + std::string(destination) + "\n" + std::string(headers) + "\n" + std::string(body) + "^@";
+    return "SEND\ndestination:" + std::string(destination) + "\n" + std::string(headers) + "\n" + std::string(body) +
+           "^@";
 }
 std::string subscribe(std::string_view id, std::string_view destination, std::string_view headers = {}) {
-    return "SUBSCRIBE\nid:" + std::string(id) + "\ndestination:" + std::string(destination) + "\n" + std::string(headers) +
-           "\n^@";
+    return "SUBSCRIBE\nid:" + std::string(id) + "\ndestination:" + std::string(destination) + "\n" +
+           std::string(headers) + "\n^@";
 }
 
 /// The ids that poll_changed() returns now, in order.
@@ -50,7 +51,8 @@ std::string refusal(broker_host& host, std::string_view frame) {
     host.settle();
     const std::string heard = l.heard();
     const std::size_t at = heard.find("ERROR message:");
-    std::string why = at == std::string::npos ? std::string() : heard.substr(at + 14, heard.find_first_of("\n", at) - at - 14);
+    std::string why =
+        at == std::string::npos ? std::string() : heard.substr(at + 14, heard.find_first_of("\n", at) - at - 14);
     CHECK(l.ended == !why.empty());
     host.cut(l);
     return why;
@@ -249,8 +251,9 @@ TEST_CASE("broker: moving it keeps every connection, subscription and view") {
     CHECK(moved.stats().delivered == 2);
     host.broker = std::move(moved);
     host.settle();
-    CHECK(l.heard() == "MESSAGE subscription:1 message-id:s0.1-0-1 destination:/topic/a content-length:1 [x]\n"
-                       "MESSAGE subscription:1 message-id:s0.1-0-2 destination:/topic/a content-length:1 [y]\n");
+    CHECK(l.heard() ==
+          "MESSAGE subscription:1 message-id:s0.1-0-1 destination:/topic/a content-length:1 [x]\n"
+          "MESSAGE subscription:1 message-id:s0.1-0-2 destination:/topic/a content-length:1 [y]\n");
 }
 
 // ---- what the host must do ---------------------------------------------------------------------------------
@@ -343,7 +346,8 @@ TEST_CASE("broker: a host that never asks what has changed costs no memory for i
     CHECK(b.wants_input(id));
 }
 
-TEST_CASE("broker: next_timeout() is the earliest of all connections, and due at once where one begins with the next now") {
+TEST_CASE(
+    "broker: next_timeout() is the earliest of all connections, and due at once where one begins with the next now") {
     stomp::broker b({.session = {.login_timeout = 10s}});
     CHECK_FALSE(b.next_timeout());
     const connection_id first = b.open(sim::start);
@@ -422,22 +426,24 @@ TEST_CASE("broker: input through its own buffer, output frame by frame") {
 TEST_CASE("broker: what a client may send to and subscribe to (SC44, CL-05, S-08)") {
     broker_host host;
     const auto bad = std::string(explain(errc::bad_destination));
-    for (const std::string_view d : {"/topic/a", "/topic/a/b", "/topic/a*", "/topic/**a", "/topic//", "/queue/a", "/queue/*",
-                                     "/queue/..//x?y=1,z", "/app/a"}) {
+    for (const std::string_view d : {"/topic/a", "/topic/a/b", "/topic/a*", "/topic/**a", "/topic//", "/queue/a",
+                                     "/queue/*", "/queue/..//x?y=1,z", "/app/a"}) {
         CAPTURE(d);
         CHECK(refusal(host, send(d, "x")).empty());
     }
-    for (const std::string_view d : {"", "a", "/", "/topic", "/topic/", "/queue/", "/app/", "/user/", "/user/queue/a", "/TOPIC/a",
-                                     "/topic/*", "/topic/a/*/b", "/topic/**", "/topic/a/**", "topic/a", " /topic/a"}) {
+    for (const std::string_view d :
+         {"", "a", "/", "/topic", "/topic/", "/queue/", "/app/", "/user/", "/user/queue/a", "/TOPIC/a", "/topic/*",
+          "/topic/a/*/b", "/topic/**", "/topic/a/**", "topic/a", " /topic/a"}) {
         CAPTURE(d);
         CHECK(refusal(host, send(d, "x")) == bad);
     }
-    for (const std::string_view d : {"/topic/a", "/topic/*", "/topic/*/b", "/topic/**", "/topic/a/**", "/queue/a", "/queue/**/a",
-                                     "/user/queue/a", "/user/**/x"}) {
+    for (const std::string_view d : {"/topic/a", "/topic/*", "/topic/*/b", "/topic/**", "/topic/a/**", "/queue/a",
+                                     "/queue/**/a", "/user/queue/a", "/user/**/x"}) {
         CAPTURE(d);
         CHECK(refusal(host, subscribe("1", d)).empty());
     }
-    for (const std::string_view d : {"", "a", "/topic/", "/topic/**/a", "/topic/a/**/", "/queue/", "/app/a", "/app/", "/user/"}) {
+    for (const std::string_view d :
+         {"", "a", "/topic/", "/topic/**/a", "/topic/a/**/", "/queue/", "/app/a", "/app/", "/user/"}) {
         CAPTURE(d);
         CHECK(refusal(host, subscribe("1", d)) == bad);
     }
@@ -473,7 +479,8 @@ TEST_CASE("broker: prefixes are options") {
     host.settle();
     host.on_event = [&](const broker_event& e) {
         host.usual(e);
-        if (e.kind == broker_event::message) CHECK(host.broker.reply(e, "hello, " + std::string(e.frame.body)) == errc::ok);
+        if (e.kind == broker_event::message)
+            CHECK(host.broker.reply(e, "hello, " + std::string(e.frame.body)) == errc::ok);
     };
     CHECK(c.session.send("t/a/b", "1") == errc::ok);
     CHECK(c.session.send("q/a", "2") == errc::ok);
@@ -495,10 +502,11 @@ TEST_CASE("broker: a topic's message goes to every subscription, of one connecti
     host.settle();
     a.say(send("/topic/x", "hi", "k:v\nreceipt:r\n"));
     host.settle();
-    CHECK(a.heard() == "RECEIPT receipt-id:r\n"
-                       "MESSAGE subscription:1 message-id:s0.1-0-1 destination:/topic/x k:v content-length:2 [hi]\n"
-                       "MESSAGE subscription:2 message-id:s0.1-0-2 destination:/topic/x k:v content-length:2 [hi]\n"
-                       "MESSAGE subscription:3 message-id:s0.1-0-3 destination:/topic/x k:v content-length:2 [hi]\n");
+    CHECK(a.heard() ==
+          "RECEIPT receipt-id:r\n"
+          "MESSAGE subscription:1 message-id:s0.1-0-1 destination:/topic/x k:v content-length:2 [hi]\n"
+          "MESSAGE subscription:2 message-id:s0.1-0-2 destination:/topic/x k:v content-length:2 [hi]\n"
+          "MESSAGE subscription:3 message-id:s0.1-0-3 destination:/topic/x k:v content-length:2 [hi]\n");
     CHECK(b.heard() == "MESSAGE subscription:1 message-id:s1.1-0-1 destination:/topic/x k:v content-length:2 [hi]\n");
     CHECK(host.broker.stats().published == 1);
     CHECK(host.broker.stats().delivered == 4);
@@ -586,7 +594,8 @@ TEST_CASE("broker: publish() refuses what no version can carry, and what is no t
 
 TEST_CASE("broker: a queue keeps what nobody takes, then each message goes to one consumer in turn") {
     broker_host host;
-    for (const std::string_view body : {"1", "2", "3", "4", "5", "6"}) CHECK(host.broker.publish("/queue/q", body) == errc::ok);
+    for (const std::string_view body : {"1", "2", "3", "4", "5", "6"})
+        CHECK(host.broker.publish("/queue/q", body) == errc::ok);
     CHECK(host.numbers() == "queued 6 unsettled 0 queues 1 subscriptions 0");
     CHECK(host.broker.stats().queued_bytes != 0);
     auto& a = host.join();
@@ -699,8 +708,10 @@ TEST_CASE("broker: max_queue_messages at n and n+1, unsettled ones included") {
 }
 
 TEST_CASE("broker: max_queue_bytes at n and n+1, for a queue that is new, too") {
-    const stomp::shared_message probe(
-        {stomp::command::send, {}, std::array<stomp::header, 1>{{{"destination", "/queue/q"}}}, std::string_view("12345")});
+    const stomp::shared_message probe({stomp::command::send,
+                                       {},
+                                       std::array<stomp::header, 1>{{{"destination", "/queue/q"}}},
+                                       std::string_view("12345")});
     const std::size_t size = probe.memory();
     broker_host host({.max_queue_bytes = 3 * size});
     for (int i = 0; i < 3; ++i) CHECK(host.broker.publish("/queue/q", "12345") == errc::ok);
@@ -820,7 +831,8 @@ TEST_CASE("broker: without a dead-letter queue the dead are dropped; without max
 TEST_CASE("broker: what comes back is delivered again in its old order, before what is new") {
     broker_host host({.window = 3});
     auto& c = host.join();
-    for (const std::string_view body : {"1", "2", "3", "4", "5"}) CHECK(host.broker.publish("/queue/q", body) == errc::ok);
+    for (const std::string_view body : {"1", "2", "3", "4", "5"})
+        CHECK(host.broker.publish("/queue/q", body) == errc::ok);
     CHECK(c.session.subscribe("1", "/queue/q", ack_mode::client_individual) == errc::ok);
     host.settle();
     auto got = c.take_messages();
@@ -935,8 +947,9 @@ TEST_CASE("broker: an application's message counts as processed when the next ev
         host.on_event = [&](const broker_event& e) { CHECK(host.broker.reply(e, "hi") == errc::ok); };
         l.say(send("/app/hello", "x", "receipt:r\n"));
         host.settle();
-        CHECK(l.heard() == "RECEIPT receipt-id:r\n"
-                           "MESSAGE subscription:1 message-id:s0.1-0-1 destination:/topic/hello content-length:2 [hi]\n");
+        CHECK(l.heard() ==
+              "RECEIPT receipt-id:r\n"
+              "MESSAGE subscription:1 message-id:s0.1-0-1 destination:/topic/hello content-length:2 [hi]\n");
     }
     SECTION("failed: no receipt, one ERROR (R-06, SC25)") {
         host.on_event = [&](const broker_event& e) {
@@ -1054,19 +1067,22 @@ TEST_CASE("broker: subscription events, by option") {
     sim::line& l = host.raw();
     host.on_event = [&](const broker_event& e) {
         // A greeting for whoever comes: after the receipt of its SUBSCRIBE.
-        if (e.kind == broker_event::subscribed) CHECK(host.broker.publish(e.frame.get_or("destination"), "welcome") == errc::ok);
+        if (e.kind == broker_event::subscribed)
+            CHECK(host.broker.publish(e.frame.get_or("destination"), "welcome") == errc::ok);
     };
     l.say(subscribe("1", "/topic/a", "receipt:r\n"));
     host.settle();
-    CHECK(l.heard() == "RECEIPT receipt-id:r\n"
-                       "MESSAGE subscription:1 message-id:s0.1-0-1 destination:/topic/a content-length:7 [welcome]\n");
+    CHECK(l.heard() ==
+          "RECEIPT receipt-id:r\n"
+          "MESSAGE subscription:1 message-id:s0.1-0-1 destination:/topic/a content-length:7 [welcome]\n");
     l.say("UNSUBSCRIBE\nid:1\n\n^@" + subscribe("2", "/topic/b"));
     host.settle();
     host.cut(l);
-    CHECK(host.take_log() == "subscribed: SUBSCRIBE id:1 destination:/topic/a receipt:r\n"
-                             "unsubscribed: UNSUBSCRIBE id:1\n"
-                             "subscribed: SUBSCRIBE id:2 destination:/topic/b\n"
-                             "closed connection_lost\n");
+    CHECK(host.take_log() ==
+          "subscribed: SUBSCRIBE id:1 destination:/topic/a receipt:r\n"
+          "unsubscribed: UNSUBSCRIBE id:1\n"
+          "subscribed: SUBSCRIBE id:2 destination:/topic/b\n"
+          "closed connection_lost\n");
 }
 
 // ---- transactions ------------------------------------------------------------------------------------------
@@ -1074,8 +1090,9 @@ TEST_CASE("broker: subscription events, by option") {
 TEST_CASE("broker: messages to the application inside a transaction come one by one after its COMMIT") {
     broker_host host;
     sim::line& l = host.raw();
-    l.say("BEGIN\ntransaction:t\n\n^@" + send("/app/a", "1", "transaction:t\n") + send("/topic/a", "2", "transaction:t\n") +
-          send("/app/b", "3", "transaction:t\n") + subscribe("1", "/topic/*"));
+    l.say("BEGIN\ntransaction:t\n\n^@" + send("/app/a", "1", "transaction:t\n") +
+          send("/topic/a", "2", "transaction:t\n") + send("/app/b", "3", "transaction:t\n") +
+          subscribe("1", "/topic/*"));
     host.settle();
     CHECK(host.take_log().empty());
     int n = 0;
@@ -1088,9 +1105,10 @@ TEST_CASE("broker: messages to the application inside a transaction come one by 
         };
         l.say("COMMIT\ntransaction:t\nreceipt:c\n\n^@");
         host.settle();
-        CHECK(host.take_log() == "message: SEND destination:/app/a transaction:t [1]\n"
-                                 "message: SEND destination:/app/b transaction:t [3]\n"
-                                 "closed connection_lost\n");
+        CHECK(host.take_log() ==
+              "message: SEND destination:/app/a transaction:t [1]\n"
+              "message: SEND destination:/app/b transaction:t [3]\n"
+              "closed connection_lost\n");
         CHECK(host.broker.stats().connections == 0);
         CHECK(host.broker.stats().subscriptions == 0);
     }
@@ -1098,10 +1116,11 @@ TEST_CASE("broker: messages to the application inside a transaction come one by 
         host.on_event = [&](const broker_event& e) { CHECK(host.broker.reply(e, "re") == errc::ok); };
         l.say("COMMIT\ntransaction:t\nreceipt:c\n\n^@");
         host.settle();
-        CHECK(l.heard() == "RECEIPT receipt-id:c\n"
-                           "MESSAGE subscription:1 message-id:s0.1-0-1 destination:/topic/a content-length:1 [2]\n"
-                           "MESSAGE subscription:1 message-id:s0.1-0-2 destination:/topic/a content-length:2 [re]\n"
-                           "MESSAGE subscription:1 message-id:s0.1-0-3 destination:/topic/b content-length:2 [re]\n");
+        CHECK(l.heard() ==
+              "RECEIPT receipt-id:c\n"
+              "MESSAGE subscription:1 message-id:s0.1-0-1 destination:/topic/a content-length:1 [2]\n"
+              "MESSAGE subscription:1 message-id:s0.1-0-2 destination:/topic/a content-length:2 [re]\n"
+              "MESSAGE subscription:1 message-id:s0.1-0-3 destination:/topic/b content-length:2 [re]\n");
     }
 }
 
@@ -1222,9 +1241,7 @@ TEST_CASE("broker: room that opens by UNSUBSCRIBE, ABORT or COMMIT is used witho
     const auto got = c.take_messages();
     CHECK(got.size() == 4);
     CHECK(host.broker.stats().backlog_messages == 1);
-    SECTION("UNSUBSCRIBE") {
-        CHECK(c.session.unsubscribe("full") == errc::ok);
-    }
+    SECTION("UNSUBSCRIBE") { CHECK(c.session.unsubscribe("full") == errc::ok); }
     SECTION("COMMIT") {
         CHECK(c.session.begin("x") == errc::ok);
         CHECK(c.session.ack(got[3].handle, {{"transaction", "x"}}) == errc::ok);

@@ -75,10 +75,11 @@ TEST_CASE("restart: every live subscription again, in order, with its id, before
         if (e.kind == client_event::connected) during.push_back(s.send("/q", "x"));
     };
     // A receipt is asked for once: that of `b` is told already.
-    CHECK(c.reopen(v) == "SUBSCRIBE id:b destination:/b ack:client selector:x > 1\n"
-                         "SUBSCRIBE id:a destination:/a ack:client-individual\n"
-                         "SUBSCRIBE id:late destination:/late ack:auto receipt:rl\n"
-                         "SEND destination:/q content-length:1 [x]\n");
+    CHECK(c.reopen(v) ==
+          "SUBSCRIBE id:b destination:/b ack:client selector:x > 1\n"
+          "SUBSCRIBE id:a destination:/a ack:client-individual\n"
+          "SUBSCRIBE id:late destination:/late ack:auto receipt:rl\n"
+          "SEND destination:/q content-length:1 [x]\n");
     CHECK(during == std::vector<errc>{errc::ok});
     CHECK(s.epoch() == 2);
     CHECK(s.pending_receipts() == 1);
@@ -87,9 +88,10 @@ TEST_CASE("restart: every live subscription again, in order, with its id, before
 
     c.lose();
     c.on_event = [](const client_event&) {};
-    CHECK(c.reopen(v) == "SUBSCRIBE id:b destination:/b ack:client selector:x > 1\n"
-                         "SUBSCRIBE id:a destination:/a ack:client-individual\n"
-                         "SUBSCRIBE id:late destination:/late ack:auto\n");
+    CHECK(c.reopen(v) ==
+          "SUBSCRIBE id:b destination:/b ack:client selector:x > 1\n"
+          "SUBSCRIBE id:a destination:/a ack:client-individual\n"
+          "SUBSCRIBE id:late destination:/late ack:auto\n");
     CHECK(s.epoch() == 3);
 }
 
@@ -135,7 +137,8 @@ TEST_CASE("restart: more subscriptions than the output holds follow as it is wri
     std::string expected;
     for (const auto* id : {"1", "2", "3", "4", "5"}) {
         CHECK(s.subscribe(id, "/topic/of/some/length") == errc::ok);
-        if (id[0] != '3') expected += std::string("SUBSCRIBE id:") + id + " destination:/topic/of/some/length ack:auto\n";
+        if (id[0] != '3')
+            expected += std::string("SUBSCRIBE id:") + id + " destination:/topic/of/some/length ack:auto\n";
     }
     for (int connection = 0; connection < 2; ++connection) {
         std::string written = sim::frames_in(c.output(), version::v1_2);
@@ -179,10 +182,12 @@ TEST_CASE("restart: a connection lost among the subscriptions repeats them all")
     }
     c.open();
     CHECK(s.pending_receipts() == 1);
-    CHECK(c.lose() == "unconfirmed r1x connection_lost\nunconfirmed r2x connection_lost\n"
-                      "unconfirmed r3x connection_lost\nclosed connection_lost\n");
-    CHECK(c.reopen() == "SUBSCRIBE id:1 destination:/topic/some ack:auto\nSUBSCRIBE id:2 destination:/topic/some ack:auto\n"
-                        "SUBSCRIBE id:3 destination:/topic/some ack:auto\n");
+    CHECK(c.lose() ==
+          "unconfirmed r1x connection_lost\nunconfirmed r2x connection_lost\n"
+          "unconfirmed r3x connection_lost\nclosed connection_lost\n");
+    CHECK(c.reopen() ==
+          "SUBSCRIBE id:1 destination:/topic/some ack:auto\nSUBSCRIBE id:2 destination:/topic/some ack:auto\n"
+          "SUBSCRIBE id:3 destination:/topic/some ack:auto\n");
 }
 
 TEST_CASE("restart: a subscription that the new version cannot carry ends the connection, not silently itself") {
@@ -195,7 +200,8 @@ TEST_CASE("restart: a subscription that the new version cannot carry ends the co
     c.output();
     CHECK(c.feed("CONNECTED\nversion:1.0\n\n^@") == "connected: CONNECTED version:1.0\nclosed not_representable\n");
     CHECK(s.finished());
-    CHECK(c.reopen() == "SUBSCRIBE id:1 destination:/first ack:auto\nSUBSCRIBE id:2 destination:/two\\nlines ack:auto\n");
+    CHECK(c.reopen() ==
+          "SUBSCRIBE id:1 destination:/first ack:auto\nSUBSCRIBE id:2 destination:/two\\nlines ack:auto\n");
     c.lose();
     CHECK(s.unsubscribe("2") == errc::ok);
     CHECK(c.reopen(version::v1_0) == "SUBSCRIBE id:1 destination:/first ack:auto\n");
@@ -235,9 +241,10 @@ TEST_CASE("restart: events not polled come first, and nothing is read or written
         if (e.is_message()) acks.push_back(s.ack(e));
     };
     // The subscription made since belongs to the connection to come, and so does its receipt.
-    CHECK(c.poll() == "receipt r1: RECEIPT receipt-id:r1\n"
-                      "message: MESSAGE subscription:1 message-id:1 ack:1 destination:/q [x]\n"
-                      "unconfirmed r2 unexpected_eof\nunconfirmed q1 unexpected_eof\nclosed unexpected_eof\n");
+    CHECK(c.poll() ==
+          "receipt r1: RECEIPT receipt-id:r1\n"
+          "message: MESSAGE subscription:1 message-id:1 ack:1 destination:/q [x]\n"
+          "unconfirmed r2 unexpected_eof\nunconfirmed q1 unexpected_eof\nclosed unexpected_eof\n");
     CHECK(acks == std::vector<errc>{errc::not_connected});
     CHECK(epochs == std::vector<std::uint32_t>(5, 1));
     CHECK(states.back() == client_state::connecting);  // `closed` has started the next one
@@ -245,7 +252,8 @@ TEST_CASE("restart: events not polled come first, and nothing is read or written
     CHECK(s.wants_input());
     CHECK(c.output() == c.first_frame);
     c.feed("CONNECTED\nversion:1.1\n\n^@");
-    CHECK(c.frames() == "SUBSCRIBE id:1 destination:/q ack:client\nSUBSCRIBE id:2 destination:/two ack:auto receipt:two\n");
+    CHECK(c.frames() ==
+          "SUBSCRIBE id:1 destination:/q ack:client\nSUBSCRIBE id:2 destination:/two ack:auto receipt:two\n");
     CHECK(s.pending_receipts() == 1);
 }
 
@@ -385,7 +393,8 @@ TEST_CASE("restart: a CONNECT that cannot be written gives no output and one `cl
     s.restart({.host = "h", .keep_sends = 4}, c.now);
     c.output();
     c.feed("CONNECTED\nversion:1.2\n\n^@");
-    CHECK(c.frames() == "SUBSCRIBE id:1 destination:/q ack:auto\nSEND destination:/q receipt:k content-length:4 [kept]\n");
+    CHECK(c.frames() ==
+          "SUBSCRIBE id:1 destination:/q ack:auto\nSEND destination:/q receipt:k content-length:4 [kept]\n");
 }
 
 TEST_CASE("restart: a caller that does not read goes on not reading") {
@@ -424,10 +433,11 @@ TEST_CASE("keep_sends: sent after the subscriptions, in order, each receipt once
     CHECK(s.kept_sends() == 0);
     CHECK(s.pending_receipts() == 2);
     CHECK(s.send("/q", "3") == errc::ok);
-    CHECK(c.frames() == "SUBSCRIBE id:s destination:/q ack:auto receipt:rs\n"
-                        "SEND destination:/q receipt:r1 content-length:1 [1]\n"
-                        "SEND destination:/q k:v content-length:2 [2\\x00]\n"
-                        "SEND destination:/q content-length:1 [3]\n");
+    CHECK(c.frames() ==
+          "SUBSCRIBE id:s destination:/q ack:auto receipt:rs\n"
+          "SEND destination:/q receipt:r1 content-length:1 [1]\n"
+          "SEND destination:/q k:v content-length:2 [2\\x00]\n"
+          "SEND destination:/q content-length:1 [3]\n");
     CHECK(c.feed("RECEIPT\nreceipt-id:r1\n\n^@") == "receipt r1: RECEIPT receipt-id:r1\n");
     // What was sent is not kept for another connection.
     CHECK(c.lose() == "unconfirmed rs connection_lost\nclosed connection_lost\n");
@@ -486,7 +496,8 @@ TEST_CASE("keep_sends: their octets are bounded by max_output, at n and n + 1") 
     // Both do not fit into the output together: the second follows the first, and nothing comes between.
     CHECK(s.kept_sends() == 1);
     CHECK(s.send("", "") == errc::output_full);
-    CHECK(c.frames() == "SEND destination:/q content-length:85 [85 octets]\nSEND destination:/q content-length:85 [85 octets]\n");
+    CHECK(c.frames() ==
+          "SEND destination:/q content-length:85 [85 octets]\nSEND destination:/q content-length:85 [85 octets]\n");
     CHECK(s.kept_sends() == 0);
     // The room is free again.
     c.lose();
@@ -587,20 +598,22 @@ TEST_CASE("confirm_sends: every SEND has a receipt with the next number, by whic
     CHECK(s.subscribe("1", "/q") == errc::ok);
     CHECK(s.request("/q", "e") == errc::ok);
     CHECK(s.last_receipt_number() == 4);
-    CHECK(c.frames() == "SEND destination:/q receipt:r1 content-length:1 [a]\n"
-                        "SEND destination:/q receipt:mine content-length:1 [b]\n"
-                        "SEND destination:/q receipt:r2 content-length:1 [c]\n"
-                        "SEND destination:/q receipt:r3 content-length:1 [d]\n"
-                        "BEGIN transaction:t\n"
-                        "SUBSCRIBE id:1 destination:/q ack:auto\n"
-                        "SEND destination:/q reply-to:/temp-queue/replies correlation-id:q1 receipt:r4 content-length:1 [e]\n");
+    CHECK(c.frames() ==
+          "SEND destination:/q receipt:r1 content-length:1 [a]\n"
+          "SEND destination:/q receipt:mine content-length:1 [b]\n"
+          "SEND destination:/q receipt:r2 content-length:1 [c]\n"
+          "SEND destination:/q receipt:r3 content-length:1 [d]\n"
+          "BEGIN transaction:t\n"
+          "SUBSCRIBE id:1 destination:/q ack:auto\n"
+          "SEND destination:/q reply-to:/temp-queue/replies correlation-id:q1 receipt:r4 content-length:1 [e]\n");
     std::vector<std::uint64_t> numbers;
     c.on_event = [&](const client_event& e) {
         if (e.kind != client_event::closed) numbers.push_back(e.receipt_number);
     };
     CHECK(c.feed("RECEIPT\nreceipt-id:r2\n\n^@") == "receipt r2: RECEIPT receipt-id:r2\n");
-    CHECK(c.lose() == "unconfirmed r1 connection_lost\nunconfirmed mine connection_lost\nunconfirmed r3 connection_lost\n"
-                      "unconfirmed r4 connection_lost\nunconfirmed q1 connection_lost\nclosed connection_lost\n");
+    CHECK(c.lose() ==
+          "unconfirmed r1 connection_lost\nunconfirmed mine connection_lost\nunconfirmed r3 connection_lost\n"
+          "unconfirmed r4 connection_lost\nunconfirmed q1 connection_lost\nclosed connection_lost\n");
     CHECK(numbers == std::vector<std::uint64_t>{2, 1, 0, 3, 4, 0});
 }
 
@@ -659,7 +672,8 @@ TEST_CASE("unconfirmed: each reason") {
     std::string rest;
     SECTION("an ERROR names one") {
         CHECK(c.feed("ERROR\nreceipt-id:r2\n\n^@") ==
-              "error: ERROR receipt-id:r2\nunconfirmed r1 connection_lost\nunconfirmed r2 server_error: ERROR receipt-id:r2\n"
+              "error: ERROR receipt-id:r2\nunconfirmed r1 connection_lost\nunconfirmed r2 server_error: ERROR "
+              "receipt-id:r2\n"
               "closed server_error\n");
     }
     SECTION("an ERROR names none; the RECEIPT behind it does not count") {
@@ -670,7 +684,8 @@ TEST_CASE("unconfirmed: each reason") {
         CHECK(c.lose() == "unconfirmed r1 connection_lost\nunconfirmed r2 connection_lost\nclosed connection_lost\n");
     }
     SECTION("the server breaks the protocol") {
-        CHECK(c.feed("NONSENSE\n\n^@") == "unconfirmed r1 unknown_command\nunconfirmed r2 unknown_command\nclosed unknown_command\n");
+        CHECK(c.feed("NONSENSE\n\n^@") ==
+              "unconfirmed r1 unknown_command\nunconfirmed r2 unknown_command\nclosed unknown_command\n");
     }
     SECTION("restart") {
         s.restart(c.now);
@@ -680,7 +695,8 @@ TEST_CASE("unconfirmed: each reason") {
     SECTION("disconnect") {
         CHECK(s.disconnect() == errc::ok);
         CHECK(c.feed("RECEIPT\nreceipt-id:r2\n\n^@RECEIPT\nreceipt-id:r3\n\n^@") ==
-              "receipt r2: RECEIPT receipt-id:r2\nreceipt r3: RECEIPT receipt-id:r3\nunconfirmed r1 connection_lost\nclosed ok\n");
+              "receipt r2: RECEIPT receipt-id:r2\nreceipt r3: RECEIPT receipt-id:r3\nunconfirmed r1 "
+              "connection_lost\nclosed ok\n");
     }
     CHECK(s.pending_receipts() == 0);
 }
@@ -790,13 +806,15 @@ TEST_CASE("NACK takes headers of the broker's, such as requeue") {
 namespace {
 
 std::string message(std::string_view subscription, std::string_view correlation, std::string_view more = {}) {
-    return "MESSAGE\nsubscription:" + std::string(subscription) + "\nmessage-id:m\nack:a\ndestination:/d\ncorrelation-id:" +
-           std::string(correlation) + "\n" + std::string(more) + "\nx^@";
+    return "MESSAGE\nsubscription:" + std::string(subscription) +
+           "\nmessage-id:m\nack:a\ndestination:/d\ncorrelation-id:" + std::string(correlation) + "\n" +
+           std::string(more) + "\nx^@";
 }
 
 std::string seen(std::string_view subscription, std::string_view correlation, std::string_view more = {}) {
     return ": MESSAGE subscription:" + std::string(subscription) +
-           " message-id:m ack:a destination:/d correlation-id:" + std::string(correlation) + std::string(more) + " [x]\n";
+           " message-id:m ack:a destination:/d correlation-id:" + std::string(correlation) + std::string(more) +
+           " [x]\n";
 }
 
 }  // namespace
@@ -808,8 +826,9 @@ TEST_CASE("request: the reply comes without a subscription, as from RabbitMQ") {
     CHECK(s.last_request_number() == 1);
     CHECK(s.pending_requests() == 1);
     CHECK(s.pending_receipts() == 0);
-    CHECK(c.frames() == "SEND destination:/queue/work reply-to:/temp-queue/replies correlation-id:q1 "
-                        "content-type:text/plain content-length:5 [2 + 2]\n");
+    CHECK(c.frames() ==
+          "SEND destination:/queue/work reply-to:/temp-queue/replies correlation-id:q1 "
+          "content-type:text/plain content-length:5 [2 + 2]\n");
     std::vector<client_event> events;
     c.on_event = [&](const client_event& e) { events.push_back(e); };
     CHECK(c.feed(message("/temp-queue/replies", "q1")) == "reply q1" + seen("/temp-queue/replies", "q1"));
@@ -919,18 +938,23 @@ TEST_CASE("request: lost with the connection, whatever ends it, and not carried 
     auto& s = c.session;
     CHECK(s.request("/q", "a", {{"receipt", "r"}}) == errc::ok);
     c.output();
-    SECTION("lost") { CHECK(c.lose() == "unconfirmed r connection_lost\nunconfirmed q1 connection_lost\nclosed connection_lost\n"); }
+    SECTION("lost") {
+        CHECK(c.lose() == "unconfirmed r connection_lost\nunconfirmed q1 connection_lost\nclosed connection_lost\n");
+    }
     SECTION("an ERROR") {
-        CHECK(c.feed("ERROR\nreceipt-id:r\n\n^@") == "error: ERROR receipt-id:r\nunconfirmed r server_error: ERROR receipt-id:r\n"
-                                                     "unconfirmed q1 connection_lost\nclosed server_error\n");
+        CHECK(c.feed("ERROR\nreceipt-id:r\n\n^@") ==
+              "error: ERROR receipt-id:r\nunconfirmed r server_error: ERROR receipt-id:r\n"
+              "unconfirmed q1 connection_lost\nclosed server_error\n");
     }
     SECTION("a protocol error") {
-        CHECK(c.feed("CONNECTED\n\n^@") == "unconfirmed r already_connected\nunconfirmed q1 already_connected\nclosed already_connected\n");
+        CHECK(c.feed("CONNECTED\n\n^@") ==
+              "unconfirmed r already_connected\nunconfirmed q1 already_connected\nclosed already_connected\n");
     }
     SECTION("goodbye") {
         CHECK(s.disconnect() == errc::ok);
         CHECK(c.feed("RECEIPT\nreceipt-id:r1\n\n^@") ==
-              "receipt r1: RECEIPT receipt-id:r1\nunconfirmed r connection_lost\nunconfirmed q1 connection_lost\nclosed ok\n");
+              "receipt r1: RECEIPT receipt-id:r1\nunconfirmed r connection_lost\nunconfirmed q1 "
+              "connection_lost\nclosed ok\n");
     }
     CHECK(s.pending_requests() == 0);
     c.reopen();

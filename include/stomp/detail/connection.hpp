@@ -305,9 +305,9 @@ protected:
         }
     }
 
-    /// One step of the parser; remembers that it needs more, and leaves it alone until there is.
+    /// One step of the parser; remembers that it needs more. Asked again and again it gives memory back that it does not
+    /// need, but for what input_buffer() has lent.
     parse_status next_frame() {
-        if (starved_) return parse_status::need_more;
         const parse_status status = parser_.next();
         starved_ = status == parse_status::need_more;
         input_changed();
