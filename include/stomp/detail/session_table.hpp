@@ -32,21 +32,21 @@ enum class server_state : std::uint8_t {
 namespace detail {
 
 enum class action : std::uint8_t {
-    refuse,       // the frame breaks the protocol: the cell's reason
-    welcome,      // CONNECTED: the session is open
-    deliver,      // MESSAGE
-    resolve,      // RECEIPT
-    fail,         // ERROR: the session is over
-    greet,        // CONNECT, STOMP
-    publish,      // SEND
+    refuse,   // the frame breaks the protocol: the cell's reason
+    welcome,  // CONNECTED: the session is open
+    deliver,  // MESSAGE
+    resolve,  // RECEIPT
+    fail,     // ERROR: the session is over
+    greet,    // CONNECT, STOMP
+    publish,  // SEND
     subscribe,
     unsubscribe,
-    settle,       // ACK, NACK
+    settle,  // ACK, NACK
     begin,
     commit,
     abort,
-    leave,        // DISCONNECT
-    pass,         // a command we do not know
+    leave,  // DISCONNECT
+    pass,   // a command we do not know
 };
 
 struct cell {
@@ -56,6 +56,7 @@ struct cell {
 
 using table_row = std::array<cell, command_count>;
 
+// clang-format off
 // Columns are in the order of `enum class command`.
 //                         unknown | connect stomp | send subscribe unsubscribe ack nack begin commit abort
 //                         disconnect | connected message receipt error
@@ -96,6 +97,8 @@ inline constexpr std::array<table_row, 3> server_table = [] {
           {leave}, theirs, theirs, theirs, theirs}},
     }};
 }();
+
+// clang-format on
 
 constexpr cell look_up(client_state state, command c) noexcept {
     return client_table[static_cast<std::size_t>(state)][static_cast<std::size_t>(c)];
