@@ -1,7 +1,7 @@
 // One publisher, many subscribers, in memory: the broker's own work, beside a bare memcpy of the octets to be written.
-#include "common.hpp"
-
 #include <stomp/broker.hpp>
+
+#include "common.hpp"
 
 #include <cstring>
 
@@ -58,7 +58,7 @@ struct hall {
 void per_subscriber(benchmark::State& state, std::size_t subscribers) {
     const auto rounds = static_cast<double>(state.iterations());
     state.counters["per_subscriber"] = benchmark::Counter(rounds * static_cast<double>(subscribers),
-                                                         benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
+                                                          benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
 }
 
 void publish(benchmark::State& state) {

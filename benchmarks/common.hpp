@@ -2,11 +2,11 @@
 #ifndef STOMP_BENCHMARKS_COMMON_HPP
 #define STOMP_BENCHMARKS_COMMON_HPP
 
-#include "corpus.hpp"
-
 #include <stomp/encode.hpp>
 #include <stomp/frame.hpp>
 #include <stomp/parser.hpp>
+
+#include "corpus.hpp"
 
 #include <benchmark/benchmark.h>
 
@@ -61,7 +61,7 @@ struct encoder_input {
 inline void report(benchmark::State& state, std::size_t frames, std::size_t octets) {
     const auto rounds = static_cast<double>(state.iterations());
     state.counters["per_frame"] = benchmark::Counter(rounds * static_cast<double>(frames),
-                                                    benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
+                                                     benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
     state.SetBytesProcessed(static_cast<std::int64_t>(octets) * static_cast<std::int64_t>(state.iterations()));
 }
 
@@ -86,14 +86,14 @@ inline void add_context() {
 
 }  // namespace bench
 
-#define STOMP_BENCHMARK_MAIN()                          \
-    int main(int argc, char** argv) {                   \
-        bench::add_context();                           \
-        register_all();                                 \
-        benchmark::Initialize(&argc, argv);             \
+#define STOMP_BENCHMARK_MAIN()                                            \
+    int main(int argc, char** argv) {                                     \
+        bench::add_context();                                             \
+        register_all();                                                   \
+        benchmark::Initialize(&argc, argv);                               \
         if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1; \
-        benchmark::RunSpecifiedBenchmarks();            \
-        return 0;                                       \
+        benchmark::RunSpecifiedBenchmarks();                              \
+        return 0;                                                         \
     }
 
 #endif

@@ -143,8 +143,7 @@ private:
 
     // What stompjs sends for a chat line: about 140 octets.
     void chat(corpus& c) {
-        add(c,
-            {"SEND", {{"destination", "/app/chat." + word(8)}, {"content-type", "application/json"}}, json(48)}, {});
+        add(c, {"SEND", {{"destination", "/app/chat." + word(8)}, {"content-type", "application/json"}}, json(48)}, {});
     }
 
     // 25 headers, some of them with escapes: about 1,350 octets.
@@ -203,11 +202,10 @@ private:
                 return add(c, {"SEND", {{"destination", "/queue/" + word(5)}, {"receipt", word(4)}}, json(60)},
                            {.crlf = true});
             case 13:
-                return add(c,
-                           {"SUBSCRIBE",
-                            {{"id", number(100)}, {"destination", "/topic/" + word(8)}, {"ack", "client"}},
-                            ""},
-                           bare);
+                return add(
+                    c,
+                    {"SUBSCRIBE", {{"id", number(100)}, {"destination", "/topic/" + word(8)}, {"ack", "client"}}, ""},
+                    bare);
             case 14: return add(c, {"ACK", {{"id", word(16)}}, ""}, bare);
             default:
                 return add(c,

@@ -97,8 +97,7 @@ void register_all() {
                 if (stomp::encode(out, f, stomp::version::v1_2) != stomp::errc::ok) bench::fail("cannot be encoded");
             });
         });
-        add("append_naively",
-            [](benchmark::State& s, const corpus& k) { append_frames(s, k, append_naively); });
+        add("append_naively", [](benchmark::State& s, const corpus& k) { append_frames(s, k, append_naively); });
     }
 }
 

@@ -43,8 +43,8 @@ std::size_t encode(const corpus& c, std::string& work) {
 
 }  // namespace
 
-extern "C" __attribute__((noinline)) std::size_t measured(std::size_t (*pass)(const corpus&, std::string&), const corpus& c,
-                                                          std::string& work) {
+extern "C" __attribute__((noinline)) std::size_t measured(std::size_t (*pass)(const corpus&, std::string&),
+                                                          const corpus& c, std::string& work) {
     return pass(c, work);
 }
 

@@ -45,7 +45,8 @@ struct host {
         if (broker.receive(id, octets, now) != stomp::errc::ok) std::abort();
         while (const auto event = broker.poll_event()) {
             if (event->kind == stomp::broker_event::closed) std::abort();
-            if (event->kind == stomp::broker_event::connect && broker.accept(id, "user") != stomp::errc::ok) std::abort();
+            if (event->kind == stomp::broker_event::connect && broker.accept(id, "user") != stomp::errc::ok)
+                std::abort();
         }
         while (const auto changed = broker.poll_changed()) {
             while (!broker.output(*changed).empty()) {

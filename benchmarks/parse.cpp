@@ -121,7 +121,8 @@ void cold(benchmark::State& state, const corpus& c) {
         work.clear();
         for (std::size_t i = 0; i < copies; ++i) work += c.wire;
         state.ResumeTiming();
-        if (parse_all(work, storage) != copies * c.expected.frames) return state.SkipWithError("wrong number of frames");
+        if (parse_all(work, storage) != copies * c.expected.frames)
+            return state.SkipWithError("wrong number of frames");
     }
     bench::report(state, copies * c.expected.frames, copies * c.wire.size());
 }

@@ -1,8 +1,8 @@
 // A client session and a server session joined in memory, beside the bare codec work of the same frames.
-#include "common.hpp"
-
 #include <stomp/client.hpp>
 #include <stomp/server.hpp>
+
+#include "common.hpp"
 
 namespace {
 
@@ -17,8 +17,7 @@ const std::string body(64, 'x');
 
 /// Both ends, connected; one subscription where asked for.
 struct pair {
-    explicit pair(bool subscribed)
-        : client({.host = "/"}, now), server({}, now) {
+    explicit pair(bool subscribed) : client({.host = "/"}, now), server({}, now) {
         if (subscribed) must(client.subscribe("0", destination, stomp::ack_mode::client_individual));
         for (int i = 0; i < 4; ++i) {
             to_server();
@@ -107,10 +106,8 @@ void bare_send_receipt(benchmark::State& state) {
 }
 
 void bare_message_ack(benchmark::State& state) {
-    const std::array<stomp::header, 4> message{{{"subscription", "0"},
-                                                {"message-id", "s1-1-123456"},
-                                                {"ack", "s1-1-123456"},
-                                                {"destination", destination}}};
+    const std::array<stomp::header, 4> message{
+        {{"subscription", "0"}, {"message-id", "s1-1-123456"}, {"ack", "s1-1-123456"}, {"destination", destination}}};
     const std::array<stomp::header, 1> ack{{{"id", "s1-1-123456"}}};
     bare(state, {stomp::command::message, {}, message, body}, {stomp::command::ack, {}, ack, {}});
 }

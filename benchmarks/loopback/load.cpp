@@ -184,9 +184,9 @@ private:
 
     void subscribe(connection& c) {
         // What each broker calls the window; the others ignore it.
-        must(c.session.subscribe("0", destination(),
-                                 options_.queue ? stomp::ack_mode::client_individual : stomp::ack_mode::automatic,
-                                 {{"receipt", "subscribed"}, {"prefetch-count", "64"}, {"activemq.prefetchSize", "64"}}));
+        must(c.session.subscribe(
+            "0", destination(), options_.queue ? stomp::ack_mode::client_individual : stomp::ack_mode::automatic,
+            {{"receipt", "subscribed"}, {"prefetch-count", "64"}, {"activemq.prefetchSize", "64"}}));
     }
 
     void run_for(double seconds) {
@@ -197,7 +197,8 @@ private:
         const std::uint64_t wanted = options_.queue ? sent_ : sent_ * options_.consumers;
         for (const double end = seconds_now() + 10; received_ < wanted && seconds_now() < end;) turn(10);
         for (const auto& c : all_) {
-            if (!options_.queue && c != all_.front() && c->received != sent_) fail("a subscriber has not had every message");
+            if (!options_.queue && c != all_.front() && c->received != sent_)
+                fail("a subscriber has not had every message");
         }
         if (received_ != wanted) fail("messages are missing");
     }
@@ -279,8 +280,9 @@ private:
 
 int main(int argc, char** argv) {
     if (argc < 11) {
-        std::fputs("usage: bench_load HOST PORT LOGIN PASSCODE VHOST topic|queue CONSUMERS OCTETS WARM_UP SECONDS PID...\n",
-                   stderr);
+        std::fputs(
+            "usage: bench_load HOST PORT LOGIN PASSCODE VHOST topic|queue CONSUMERS OCTETS WARM_UP SECONDS PID...\n",
+            stderr);
         return 2;
     }
     options o;

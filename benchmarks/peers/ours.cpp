@@ -1,8 +1,8 @@
 // Our parser, and what no parser can beat, in the way that the others are measured.
+#include <stomp/parser.hpp>
+
 #include "../structure.hpp"
 #include "peer.hpp"
-
-#include <stomp/parser.hpp>
 
 #include <cstring>
 #include <span>
@@ -74,7 +74,8 @@ int main(int argc, char** argv) {
         if (mode == "scan") {
             measure([&](const std::string& octets) { return keep(bench::count_structure(octets)), expected; });
         }
-        if (mode == "lines") measure([&](const std::string& octets) { return keep(bench::count_lines(octets)), expected; });
+        if (mode == "lines")
+            measure([&](const std::string& octets) { return keep(bench::count_lines(octets)), expected; });
         if (mode == "memcpy") {
             measure([&](const std::string& octets) {
                 copy.resize(octets.size());

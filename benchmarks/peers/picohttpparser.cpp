@@ -37,8 +37,8 @@ bench::figures pass(std::string& octets) {
         int version = 0;
         std::array<phr_header, 64> headers;
         std::size_t count = headers.size();
-        const int n = phr_parse_request(octets.data() + at, octets.size() - at, &method, &method_size, &path, &path_size,
-                                        &version, headers.data(), &count, 0);
+        const int n = phr_parse_request(octets.data() + at, octets.size() - at, &method, &method_size, &path,
+                                        &path_size, &version, headers.data(), &count, 0);
         if (n <= 0) return f;
         at += static_cast<std::size_t>(n);
         ++f.frames;
@@ -46,7 +46,8 @@ bench::figures pass(std::string& octets) {
         std::size_t body = 0;
         for (std::size_t i = 0; i < count; ++i) {
             f.value_octets += headers[i].value_len;
-            if (std::string_view(headers[i].name, headers[i].name_len) == length_name) body = content_length(headers[i]);
+            if (std::string_view(headers[i].name, headers[i].name_len) == length_name)
+                body = content_length(headers[i]);
         }
         f.body_octets += body;
         at += body;

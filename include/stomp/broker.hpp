@@ -340,7 +340,7 @@ public:
     /// frame_too_large (no connection's limits::max_output would take it), and what encode() returns; no subscriber is no
     /// error.
     [[nodiscard]] errc publish(std::string_view destination, std::string_view body, header_list extra = {}) {
-        const errc e = route(make_send(destination, body, extra));
+        const errc e = route(make_send(destination, body, extra), locate(destination));
         serve();
         return e;
     }
@@ -374,7 +374,7 @@ public:
             return publish(*reply_to, body, headers);
         }
         std::string topic = options_.topic_prefix;
-        topic += to.frame.get_or(header_names::destination).substr(options_.app_prefix.size());
+        topic += destination_of(to.frame).substr(options_.app_prefix.size());
         return publish(topic, body, headers);
     }
 
@@ -693,16 +693,16 @@ private:
         return shared_message(sent, options_.session.encoding.content_length);
     }
 
-    errc route(const frame_view& sent) {
-        const std::string_view destination = sent.get_or(header_names::destination);
-        const place where = locate(destination);
+    static std::string_view destination_of(const frame_view& f) noexcept { return f.get_or(header_names::destination); }
+
+    errc route(const frame_view& sent, place where) {
         if (where != place::topic && where != place::queue) return errc::bad_destination;
         if (const errc e = check_message(sent); e != errc::ok) return e;
         if (where == place::topic) {
             to_topic(sent);
         } else {
             shared_message message = share(sent);
-            const std::uint32_t i = reserve(destination, message.memory());
+            const std::uint32_t i = reserve(destination_of(sent), message.memory());
             if (i == none) return errc::queue_full;
             to_queue(i, std::move(message));
         }
@@ -710,7 +710,7 @@ private:
     }
 
     void to_topic(const frame_view& sent) {
-        const std::string_view destination = sent.get_or(header_names::destination);
+        const std::string_view destination = destination_of(sent);
         fan_out_.clear();
         if (const auto i = audiences_.find(destination); i != none) collect(audiences_[i]);
         for (auto i = patterns_.first(); i != none; i = patterns_.next(i)) {
@@ -720,7 +720,7 @@ private:
     }
 
     errc send_to_user(std::string_view owner, const frame_view& sent) {
-        const std::string_view destination = sent.get_or(header_names::destination);
+        const std::string_view destination = destination_of(sent);
         if (locate(destination) != place::user) return errc::bad_destination;
         if (const errc e = check_message(sent); e != errc::ok) return e;
         fan_out_.clear();
@@ -1115,28 +1115,23 @@ private:
     }
 
     std::optional<broker_event> client_send(peer& p, const frame_view& f) {
-        errc e = check_send(p, f);
-        if (e == errc::ok && is_for_application(f)) return event_of(broker_event::message, p, f);
-        if (e == errc::ok) e = route(f);
+        const place where = locate(destination_of(f));
+        errc e = check_send(p, f, where);
+        if (e == errc::ok && where == place::application) return event_of(broker_event::message, p, f);
+        if (e == errc::ok) e = route(f, where);
         if (e != errc::ok) refuse(p, explain(e), f);
         return std::nullopt;
     }
 
-    bool is_for_application(const frame_view& sent) const noexcept {
-        return locate(sent.get_or(header_names::destination)) == place::application;
-    }
-
-    errc check_send(const peer& p, const frame_view& f) const {
-        const std::string_view destination = f.get_or(header_names::destination);
-        const place where = locate(destination);
+    errc check_send(const peer& p, const frame_view& f, place where) const {
         const bool open = where == place::topic || where == place::queue || where == place::application;
         if (!open) return errc::bad_destination;
-        return allowed(p, broker_action::send, destination) ? errc::ok : errc::not_authorized;
+        return allowed(p, broker_action::send, destination_of(f)) ? errc::ok : errc::not_authorized;
     }
 
     std::optional<broker_event> client_subscribe(peer& p, const server_event& event) {
         const frame_view& f = event.frame;
-        const std::string_view destination = f.get_or(header_names::destination);
+        const std::string_view destination = destination_of(f);
         const place where = locate(destination);
         if (where == place::nowhere || where == place::application) return refuse(p, explain(errc::bad_destination), f);
         if (f.get("selector")) return refuse(p, "selectors are not supported", f);
@@ -1183,13 +1178,13 @@ private:
         errc fault = errc::ok;
         for (const transaction_step& step : event.steps) {
             if (step.command != command::send) continue;
-            fault = check_send(p, step.frame);
-            if (fault == errc::ok && !is_for_application(step.frame)) fault = check_message(step.frame);
+            const place where = locate(destination_of(step.frame));
+            fault = check_send(p, step.frame, where);
+            if (fault == errc::ok && where != place::application) fault = check_message(step.frame);
             if (fault != errc::ok) break;
-            const std::string_view destination = step.frame.get_or(header_names::destination);
-            if (locate(destination) != place::queue) continue;
+            if (where != place::queue) continue;
             shared_message message = share(step.frame);
-            const std::uint32_t i = reserve(destination, message.memory());
+            const std::uint32_t i = reserve(destination_of(step.frame), message.memory());
             if (i == none) {
                 fault = errc::queue_full;
                 break;
@@ -1210,7 +1205,7 @@ private:
                 client_settles(p, step.subscription, step.settled, step.command == command::ack);
                 continue;
             }
-            const place where = locate(step.frame.get_or(header_names::destination));
+            const place where = locate(destination_of(step.frame));
             if (where == place::topic) to_topic(step.frame);
             if (where == place::queue) {
                 to_queue(promised->queue, std::move(promised->message));
@@ -1227,7 +1222,7 @@ private:
         while (!steps_.empty()) {
             const transaction_step& step = steps_.front();
             steps_ = steps_.subspan(1);
-            if (step.command == command::send && is_for_application(step.frame)) {
+            if (step.command == command::send && locate(destination_of(step.frame)) == place::application) {
                 return broker_event{broker_event::message, steps_of_, step.frame, errc::ok};
             }
         }

@@ -22,11 +22,12 @@ std::string number(std::size_t n, std::size_t width) {
     return std::string(width - (std::min)(width, text.size()), '0') + text;
 }
 
-/// The size from which on the parser's buffer grows for the last time while a frame of this size arrives.
-std::size_t last_growth(std::size_t frame) {
+/// A little less than the size from which on the parser's buffer grows for the last time while a frame of this size
+/// arrives.
+std::size_t before_last_growth(std::size_t frame) {
     std::size_t size = 512;
     while (size * 2 < frame) size *= 2;
-    return size;
+    return size - (std::min)(size, chunk);
 }
 
 /// Text put together in memory of the test's own, which is not to be counted.
@@ -48,9 +49,9 @@ std::size_t peak_of_full_server(const limits& l) {
     stomp::server_options options;
     options.limits = l;
     const std::string body(l.max_body, 'b');
-    const std::string receipt(2000, 'r');  // no two of them fit into a chunk of the output
+    const std::string receipt(2050, 'r');  // no two of them fit into a chunk of the output
     const std::string colons(l.max_header_line - 3 - 6, ':');
-    const std::string destination(l.max_head - l.max_header_line - 64, 'd');
+    const std::string destination((std::min)(l.max_head - l.max_header_line - 64, l.max_header_line - 12), 'd');
     const std::string headers = repeat("a:\n", l.max_headers - 2);
     const std::string share(l.max_transaction_bytes / l.max_transaction_frames - 25 - (l.max_headers - 2), 'x');
     builder frame(l.max_head + l.max_body + 64);
@@ -97,7 +98,7 @@ std::size_t peak_of_full_server(const limits& l) {
     // A frame that lacks its end, up to where the buffer is about to grow for the last time. Then the peer stops reading,
     // and the output is filled. Then the buffer grows.
     const std::string_view endless = frame({"SEND\ndestination:d\n\n", body});
-    const std::size_t most = last_growth(endless.size()) - chunk;
+    const std::size_t most = before_last_growth(endless.size());
     c.feed(endless.substr(0, most), chunk);
     c.reads_output = false;
     while (c.session.receipt(receipt) == errc::ok) c.settle();
@@ -137,7 +138,7 @@ std::size_t peak_of_full_client(const limits& l) {
     CHECK(s.session.pending_receipts() == l.max_receipts);
 
     const std::string_view endless = frame({"MESSAGE\ndestination:d\nmessage-id:1\nsubscription:0\n\n", body});
-    const std::size_t most = last_growth(endless.size()) - chunk;
+    const std::size_t most = before_last_growth(endless.size());
     s.feed(endless.substr(0, most), chunk);
     s.reads_output = false;
     while (s.session.send("d", text) == errc::ok) s.settle();
@@ -276,6 +277,86 @@ TEST_CASE("a client session at all its limits stays within max_memory (L-06, L-0
     CHECK(peak * 3 >= bound * 2);
 }
 
+TEST_CASE("each term of max_memory is needed: sessions with one large limit (L-05, P2)") {
+    limits small;
+    small.max_header_line = 64;
+    small.max_headers = 4;
+    small.max_head = 256;
+    small.max_body = 600;
+    small.max_input = 1000;
+    small.max_output = 10'000;
+    small.max_subscriptions = small.max_unsettled = small.max_transactions = small.max_transaction_frames = 1;
+    small.max_transaction_bytes = 100;
+    small.max_receipts = 1;
+
+    const auto server_is_bound = [](const limits& l) {
+        const std::size_t bound = max_memory(l);
+        const std::size_t peak = peak_of_full_server(l);
+        CAPTURE(peak, bound);
+        CHECK(peak <= bound + 2 * chunk);
+        CHECK(peak * 2 >= bound);
+    };
+    SECTION("input") {
+        limits l = small;
+        l.max_body = 5'000'000;
+        server_is_bound(l);
+        const std::size_t peak = peak_of_full_client(l);
+        CHECK(peak <= max_memory(l) + 2 * chunk);
+        CHECK(peak * 2 >= max_memory(l));
+    }
+    SECTION("subscriptions") {
+        limits l = small;
+        l.max_subscriptions = 1000;
+        l.max_header_line = 2000;
+        l.max_head = 5000;
+        server_is_bound(l);
+    }
+    SECTION("unsettled messages") {
+        limits l = small;
+        l.max_unsettled = 66'000;  // not long after the last time that a vector grew
+        l.max_unsettled_bytes = SIZE_MAX;
+        server_is_bound(l);
+    }
+    SECTION("transactions, of many headers") {
+        limits l = small;
+        l.max_transactions = 20;
+        l.max_transaction_frames = 500;
+        l.max_headers = 60;
+        l.max_transaction_bytes = 60'000;
+        server_is_bound(l);
+    }
+    SECTION("transactions, of large frames") {
+        limits l = small;
+        l.max_body = 100'000;
+        l.max_transactions = 20;
+        l.max_transaction_frames = 10;
+        l.max_transaction_bytes = 500'000;
+        server_is_bound(l);
+    }
+    SECTION("output, in frames of which a chunk takes one") {
+        limits l = small;
+        l.max_output = 4'000'000;
+        CHECK(peak_of_full_server(l) <= max_memory(l) + 2 * chunk);
+        CHECK(peak_of_full_server(l) >= 7'000'000);
+    }
+    SECTION("output, in the smallest frames") {
+        limits l = small;
+        l.max_output = 4'000'004;
+        stomp::client_options options = server::default_options();
+        options.limits = l;
+        const heap_watch heap;
+        server s(options);
+        s.keeps_output = false;
+        s.logged_in();
+        std::size_t frames = 0;
+        while (s.session.send_frame({stomp::command::unknown, "X", {}, {}}) == errc::ok) ++frames;
+        CHECK(frames == l.max_output / 4);
+        const std::size_t peak = heap.peak() + sizeof(stomp::client_session);
+        CHECK(peak <= max_memory(l));
+        CHECK(peak * 3 >= max_memory(l));
+    }
+}
+
 TEST_CASE("random clients never push a server session beyond max_memory (L-05, P2)") {
     const std::string body(3000, 'b');
     const header to{"destination", "d"};
@@ -409,4 +490,21 @@ TEST_CASE("what an idle client session costs, a subscription, a receipt (P2)") {
     CHECK(sizeof(stomp::client_session) + idle <= 5 * 1024);
     CHECK(per_subscription <= 512);
     CHECK(per_receipt <= 128);
+}
+
+TEST_CASE("large frames leave nothing behind in a session that is quiet afterwards (P2)") {
+    const std::string frame =
+        "SEND\ndestination:d\nreceipt:" + std::string(5000, 'r') + "\n\n" + std::string(1'000'000, 'b') + '\0';
+    client c;
+    c.keeps_output = false;
+    c.logged_in();
+    const heap_watch heap;
+    c.feed(frame, 4096);
+    c.settle();
+    c.settle();  // nothing has come since
+    CHECK(c.seen(stomp::server_event::send) == 1);
+    CHECK(heap.held() <= 16 * 1024);  // what is kept is at most a receipt's text and a chunk of the output
+    c.feed("\n");
+    c.feed("SEND\ndestination:d\nreceipt:1\n\n\0"sv);
+    CHECK(heap.held() <= 6 * 1024);
 }

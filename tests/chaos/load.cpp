@@ -281,23 +281,26 @@ int main(int argc, char** argv) {
             ++(m.attempts > 1 ? again_repeated : again_delivered);
         }
         settlements.push_back(
-            {stomp::clock::now() + std::chrono::milliseconds(roll(2) * roll(100)), stomp::ack_handle(e)});
+            {stomp::clock::now() + std::chrono::milliseconds(roll(20) == 0 ? roll(50) : 0), stomp::ack_handle(e)});
     };
     const errc subscribed = consumer.session.subscribe("c", queue, stomp::ack_mode::client_individual,
-                                                       {{"prefetch-count", "50"}, {"activemq.prefetchSize", "50"}});
+                                                       {{"prefetch-count", "100"}, {"activemq.prefetchSize", "100"}});
     if (subscribed != errc::ok) return fail("subscribe");
 
     constexpr std::size_t window = 64;
+    constexpr std::size_t most_missing = 5'000;  // else the end takes long
     const std::string padding(20'000, '.');
     time_point leave_at = end_of_load;
     bool left = false;
+    time_point next_progress = stomp::clock::now() + 10s;
     while (!publisher.finished() || !consumer.finished()) {
         const time_point now = stomp::clock::now();
         if (failure != nullptr) return fail(failure, culprit);
         if (now > end_of_patience) return fail("not all that was confirmed has been received", missing);
 
         // Publish.
-        while (pending < window && !publisher.session.output_congested() && (now < end_of_load || !repeats.empty())) {
+        while (pending < window && missing < most_missing && !publisher.session.output_congested() &&
+               (now < end_of_load || !repeats.empty())) {
             const bool again = !repeats.empty();
             const std::uint64_t id = again ? repeats.front() : messages.size();
             const std::string body =
@@ -330,6 +333,15 @@ int main(int argc, char** argv) {
         if (now >= leave_at && !std::exchange(left, true)) {
             publisher.leave();
             consumer.leave();
+        }
+
+        if (now >= next_progress) {
+            next_progress = now + 10s;
+            std::printf(
+                "progress: %zu messages, %zu sends pending, %zu confirmed and not received, %zu deliveries, %s, %s\n",
+                messages.size(), pending, missing, deliveries, publisher.open() ? "publishing" : "publisher off",
+                consumer.open() ? "consuming" : "consumer off");
+            std::fflush(stdout);
         }
 
         publisher.run();

@@ -100,7 +100,7 @@ public:
 
     /// Saturating: no duration, however long, wraps around.
     static time_point later(time_point from, milliseconds after) noexcept {
-        const auto room = std::chrono::duration_cast<milliseconds>((time_point::max)() - from);
+        const auto room = std::chrono::duration_cast<milliseconds>((time_point::max)() - (std::max)(from, time_point{}));
         return after >= room ? (time_point::max)() : from + after;
     }
 
