@@ -5,16 +5,18 @@ import math
 import sys
 from xml.sax.saxutils import escape
 
-WIDTH, LEFT, RIGHT, BAR, STEP = 860, 270, 150, 18, 26
+WIDTH, LEFT, RIGHT, BAR, STEP = 880, 290, 150, 18, 26
 
 STYLE = """
-  text { font: 13px system-ui, sans-serif; fill: #24292f }
+  .back { fill: #ffffff }
+  text { font: 13px system-ui, sans-serif; fill: #24292f; paint-order: stroke; stroke: #ffffff; stroke-width: 3px }
   .title { font-size: 16px; font-weight: 600 }
   .note, .tick { font-size: 11px; fill: #57606a }
   .grid { stroke: #d0d7de; stroke-width: 1 }
   .ours { fill: #1a7f37 } .stomp { fill: #0969da } .http { fill: #8250df } .limit { fill: #8c959f }
   @media (prefers-color-scheme: dark) {
-    text { fill: #e6edf3 }
+    .back { fill: #0d1117 }
+    text { fill: #e6edf3; stroke: #0d1117 }
     .note, .tick { fill: #9198a1 }
     .grid { stroke: #3d444d }
     .ours { fill: #3fb950 } .stomp { fill: #4493f8 } .http { fill: #ab7df8 } .limit { fill: #848d97 }
@@ -23,7 +25,7 @@ STYLE = """
 
 
 def nice(value):
-    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value < 10 else f"{value:.0f}"
+    return f"{value:,.0f}" if value >= 10 else f"{value:.1f}" if value >= 1 else f"{value:.2f}"
 
 
 def panel(top, title, note, bars, unit):
@@ -74,7 +76,7 @@ def draw(results):
         lines += more
     return "\n".join([f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{top}" viewBox="0 0 {WIDTH} {top}" '
                       f'role="img" aria-label="Benchmark results as bars; the same figures stand in benchmarks/README.md">',
-                      f"<style>{STYLE}</style>"] + lines + ["</svg>"]) + "\n"
+                      f"<style>{STYLE}</style>", '<rect class="back" width="100%" height="100%" rx="6"/>'] + lines + ["</svg>"]) + "\n"
 
 
 if __name__ == "__main__":

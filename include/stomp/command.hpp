@@ -41,8 +41,8 @@ inline constexpr std::size_t command_count = 16;
 /// The verb on the wire: "SEND". Empty for `unknown`.
 constexpr std::string_view to_string(command c) noexcept {
     constexpr std::array<std::string_view, command_count> verbs{
-        "",    "CONNECT", "STOMP", "SEND",       "SUBSCRIBE", "UNSUBSCRIBE", "ACK",     "NACK", "BEGIN",
-        "COMMIT", "ABORT",   "DISCONNECT", "CONNECTED", "MESSAGE",     "RECEIPT", "ERROR"};
+        "",      "CONNECT", "STOMP", "SEND",       "SUBSCRIBE", "UNSUBSCRIBE", "ACK",     "NACK",
+        "BEGIN", "COMMIT",  "ABORT", "DISCONNECT", "CONNECTED", "MESSAGE",     "RECEIPT", "ERROR"};
     return verbs[static_cast<std::size_t>(c)];
 }
 
@@ -81,8 +81,7 @@ inline constexpr std::array id{header_names::id};
 inline constexpr std::array ack_1_0{header_names::message_id};
 inline constexpr std::array ack_1_1{header_names::message_id, header_names::subscription};
 inline constexpr std::array message_1_0{header_names::destination, header_names::message_id};
-inline constexpr std::array message{header_names::destination, header_names::message_id,
-                                    header_names::subscription};
+inline constexpr std::array message{header_names::destination, header_names::message_id, header_names::subscription};
 inline constexpr std::array receipt{header_names::receipt_id};
 }  // namespace detail::required
 

@@ -11,6 +11,7 @@
 #include <stomp/header_names.hpp>
 #include <stomp/version.hpp>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -57,34 +58,81 @@ constexpr char* write_number(char* to, std::uint64_t number) noexcept {
     return end;
 }
 
-/// Copies text and returns the end of the copy.
+/// Copies text and returns the end of the copy. Short pieces, as most are, are copied in place: calling memcpy costs
+/// more than they do. From 8 octets on two words that overlap do, from 16 on two pairs of them.
 constexpr char* write_text(char* to, std::string_view text) noexcept {
-    if (std::is_constant_evaluated()) {
-        for (const char octet : text) *to++ = octet;
-        return to;
+    const char* const from = text.data();
+    const std::size_t size = text.size();
+    if (std::is_constant_evaluated() || size < 8) {
+        for (std::size_t i = 0; i < size; ++i) to[i] = from[i];
+    } else if (size <= 16) {
+        const char* const last = from + size - 8;
+        char* const to_last = to + size - 8;
+        std::uint64_t words[2] = {};
+        std::memcpy(&words[0], from, 8);
+        std::memcpy(&words[1], last, 8);
+        std::memcpy(to, &words[0], 8);
+        std::memcpy(to_last, &words[1], 8);
+    } else if (size <= 32) {
+        std::uint64_t words[4] = {};
+        std::memcpy(&words[0], from, 16);
+        std::memcpy(&words[2], from + size - 16, 16);
+        std::memcpy(to, &words[0], 16);
+        std::memcpy(to + size - 16, &words[2], 16);
+    } else {
+        std::memcpy(to, from, size);
     }
-    if (!text.empty()) std::memcpy(to, text.data(), text.size());
-    return to + text.size();
+    return to + size;
 }
 
-/// Adds the octets that a name or a value takes on the wire.
+/// Adds the octets that a name or a value takes on the wire. Text that is not plain is counted without a branch per
+/// octet: where an escape stands cannot be predicted.
 constexpr errc measure_text(escaping rules, std::string_view text, bool is_name, std::size_t& size) noexcept {
     std::size_t octets = text.size();
-    for (const char octet : text) {
-        if (octet == '\0') return errc::nul_in_header;
-        if (octet == '\r' && rules != escaping::v1_2) return errc::not_representable;
-        if (rules == escaping::none && (octet == '\n' || (octet == ':' && is_name))) return errc::not_representable;
-        if (escape_letter(rules, octet) != '\0') ++octets;
+    if (!is_plain(text)) {
+        std::size_t nuls = 0;
+        std::size_t crs = 0;
+        std::size_t lfs = 0;
+        std::size_t colons = 0;
+        std::size_t backslashes = 0;
+        for (const char octet : text) {
+            nuls += octet == '\0' ? 1U : 0U;
+            crs += octet == '\r' ? 1U : 0U;
+            lfs += octet == '\n' ? 1U : 0U;
+            colons += octet == ':' ? 1U : 0U;
+            backslashes += octet == '\\' ? 1U : 0U;
+        }
+        if (nuls != 0) return errc::nul_in_header;
+        if (crs != 0 && rules != escaping::v1_2) return errc::not_representable;
+        if (rules != escaping::none) {
+            octets += crs + lfs + colons + backslashes;
+        } else if (lfs != 0 || (colons != 0 && is_name)) {
+            return errc::not_representable;
+        }
     }
     size += octets;
     return errc::ok;
 }
 
+/// Per octet the letter that stands for it after a backslash, NUL where there is none.
+inline constexpr std::array<char, 256> escape_letters = [] {
+    std::array<char, 256> letters{};
+    for (const char octet : {'\n', '\r', ':', '\\'}) {
+        letters[static_cast<unsigned char>(octet)] = escape_letter(escaping::v1_2, octet);
+    }
+    return letters;
+}();
+
+/// Writes text that measure_text() accepted (a CR in it means 1.2). No branch per octet here, either: a backslash is
+/// always written, and overwritten where none belongs.
 constexpr char* write_escaped(escaping rules, std::string_view text, char* to) noexcept {
+    if (rules == escaping::none || is_plain(text)) return write_text(to, text);
     for (const char octet : text) {
-        const char letter = escape_letter(rules, octet);
-        if (letter != '\0') *to++ = '\\';
-        *to++ = letter != '\0' ? letter : octet;
+        const char letter = escape_letters[static_cast<unsigned char>(octet)];
+        const bool escaped = letter != '\0';
+        *to = '\\';
+        to += escaped ? 1 : 0;
+        *to++ = escaped ? letter : octet;
     }
     return to;
 }
@@ -116,7 +164,6 @@ constexpr std::string_view verb_of(const frame_view& f) noexcept {
     return f.verb.empty() ? to_string(f.command) : f.verb;
 }
 
-/// What stands in the head: found by measuring, used for writing.
 constexpr bool holds_nul(std::string_view body) noexcept {
     const char* const end = body.data() + body.size();
     return find_octet(body.data(), end, '\0') != end;
@@ -136,48 +183,78 @@ constexpr errc check_content_length(std::string_view value, std::size_t body_siz
     return overflow || number != body_size ? errc::content_length_conflict : errc::ok;
 }
 
-/// Whether the encoder writes a content-length of its own.
-constexpr bool adds_content_length(const frame_view& f, const encode_options& options) noexcept {
-    if (f.body.empty() || options.content_length == content_length_policy::never) return false;
-    if (f.get(header_names::content_length)) return false;
-    return options.content_length == content_length_policy::automatic || holds_nul(f.body);
+/// What measuring a frame finds, and writing it needs.
+struct frame_plan {
+    std::size_t head = 0;  ///< octets up to and including the blank line
+    std::size_t size = 0;  ///< of the whole frame, NUL included
+    bool escapes = false;  ///< some header holds an octet that is written differently
+    bool counts = false;   ///< the encoder writes a content-length of its own
+};
+
+constexpr bool is_verb(const frame_view& f, std::string_view verb) noexcept {
+    if (f.command != command::unknown) return f.verb.empty() || verb == to_string(f.command);
+    return !verb.empty() && parse_command(verb) == command::unknown &&
+           verb.find_first_of(std::string_view("\n\r\0", 3)) == verb.npos;
 }
 
-/// Checks a frame and tells the size of its head, blank line included.
-constexpr errc measure_head(const frame_view& f, version v, const encode_options& options, std::size_t& size) noexcept {
+/// Checks a frame. The plan says nothing where it is refused.
+constexpr errc measure(const frame_view& f, version v, const encode_options& options, frame_plan& plan) noexcept {
     const std::string_view verb = verb_of(f);
-    if (verb.empty() || parse_command(verb) != f.command) return errc::malformed_command;
-    if (f.command == command::unknown && verb.find_first_of(std::string_view("\n\r\0", 3)) != verb.npos) {
-        return errc::malformed_command;
-    }
+    if (!is_verb(f, verb)) return errc::malformed_command;
     if (!f.body.empty() && !body_allowed(f.command)) return errc::body_not_allowed;
 
     const escaping rules = escaping_of(f.command, v, options);
     std::size_t head = verb.size() + 2;
+    std::size_t literal = head;
     bool counted = false;
     for (const header& h : f.headers) {
         if (const errc e = measure_header(rules, h, head); e != errc::ok) return e;
+        literal += h.name.size() + h.value.size() + 2;
         if (h.name == header_names::content_length) {
             counted = true;
             if (const errc e = check_content_length(h.value, f.body.size()); e != errc::ok) return e;
         }
     }
-    if (options.content_length == content_length_policy::never && !counted && holds_nul(f.body)) {
-        return errc::needs_content_length;
+    plan.escapes = head != literal;
+    plan.counts = false;
+    if (!counted && !f.body.empty()) {
+        const bool automatic = options.content_length == content_length_policy::automatic;
+        const bool needed = automatic || holds_nul(f.body);
+        if (needed && options.content_length == content_length_policy::never) return errc::needs_content_length;
+        plan.counts = needed;
+        if (needed) head += header_names::content_length.size() + 2 + count_digits(f.body.size());
     }
-    if (adds_content_length(f, options)) head += header_names::content_length.size() + 2 + count_digits(f.body.size());
-    size = head;
+    plan.head = head;
+    plan.size = head + f.body.size() + 1;
     return errc::ok;
 }
 
-constexpr char* write_head(const frame_view& f, version v, const encode_options& options, char* to) noexcept {
-    const escaping rules = escaping_of(f.command, v, options);
+/// The same for a caller that only asks for the size, which is changed only where the frame is accepted.
+constexpr errc measure(const frame_view& f, version v, const encode_options& options, std::size_t& size) noexcept {
+    frame_plan plan;
+    const errc e = measure(f, v, options, plan);
+    if (e == errc::ok) size = plan.size;
+    return e;
+}
+
+/// Writes `plan.head` octets and returns their end.
+constexpr char* write_head(const frame_view& f, version v, const encode_options& options, const frame_plan& plan,
+                           char* to) noexcept {
     to = write_text(to, verb_of(f));
     *to++ = '\n';
-    for (const header& h : f.headers) to = write_header(rules, h, to);
-    if (adds_content_length(f, options)) {
-        to = write_text(to, header_names::content_length);
-        *to++ = ':';
+    if (plan.escapes) {
+        const escaping rules = escaping_of(f.command, v, options);
+        for (const header& h : f.headers) to = write_header(rules, h, to);
+    } else {
+        for (const header& h : f.headers) {
+            to = write_text(to, h.name);
+            *to++ = ':';
+            to = write_text(to, h.value);
+            *to++ = '\n';
+        }
+    }
+    if (plan.counts) {
+        to = write_text(to, "content-length:");
         to = write_number(to, f.body.size());
         *to++ = '\n';
     }
@@ -185,17 +262,10 @@ constexpr char* write_head(const frame_view& f, version v, const encode_options&
     return to;
 }
 
-/// Checks a frame and tells its size, NUL included. `size` is changed only when it is accepted.
-constexpr errc measure(const frame_view& f, version v, const encode_options& options, std::size_t& size) noexcept {
-    std::size_t head = 0;
-    if (const errc e = measure_head(f, v, options, head); e != errc::ok) return e;
-    size = head + f.body.size() + 1;
-    return errc::ok;
-}
-
-/// Writes a frame that measure() accepted: exactly as many octets as it said. Returns their end.
-constexpr char* write(const frame_view& f, version v, const encode_options& options, char* to) noexcept {
-    to = write_text(write_head(f, v, options, to), f.body);
+/// Writes a frame that measure() accepted, `plan.size` octets, and returns their end.
+constexpr char* write(const frame_view& f, version v, const encode_options& options, const frame_plan& plan,
+                      char* to) noexcept {
+    to = write_text(write_head(f, v, options, plan, to), f.body);
     *to++ = '\0';
     return to;
 }
@@ -207,11 +277,11 @@ constexpr char* write(const frame_view& f, version v, const encode_options& opti
 /// `content_length_conflict`, `needs_content_length`. So what is written never holds an extra header or frame.
 /// Lines end with LF, also in 1.2. Spec: STOMP 1.2 "STOMP Frames", "Value Encoding".
 [[nodiscard]] inline errc encode(std::string& out, const frame_view& f, version v, encode_options options = {}) {
-    std::size_t size = 0;
-    if (const errc e = detail::measure(f, v, options, size); e != errc::ok) return e;
+    detail::frame_plan plan;
+    if (const errc e = detail::measure(f, v, options, plan); e != errc::ok) return e;
     const std::size_t before = out.size();
-    out.resize(before + size);
-    detail::write(f, v, options, out.data() + before);
+    out.resize(before + plan.size);
+    detail::write(f, v, options, plan, out.data() + before);
     return errc::ok;
 }
 
@@ -234,16 +304,16 @@ constexpr char* write(const frame_view& f, version v, const encode_options& opti
 /// As encode(), but only up to the blank line: write head, body and a NUL with one writev and the body is never
 /// copied.
 [[nodiscard]] inline errc encode_head(std::string& out, const frame_view& f, version v, encode_options options = {}) {
-    std::size_t size = 0;
-    if (const errc e = detail::measure_head(f, v, options, size); e != errc::ok) return e;
+    detail::frame_plan plan;
+    if (const errc e = detail::measure(f, v, options, plan); e != errc::ok) return e;
     const std::size_t before = out.size();
-    out.resize(before + size);
-    detail::write_head(f, v, options, out.data() + before);
+    out.resize(before + plan.head);
+    detail::write_head(f, v, options, plan, out.data() + before);
     return errc::ok;
 }
 
-[[nodiscard]] inline errc encode_head(std::string& out, command c, header_list headers, std::string_view body, version v,
-                                      encode_options options = {}) {
+[[nodiscard]] inline errc encode_head(std::string& out, command c, header_list headers, std::string_view body,
+                                      version v, encode_options options = {}) {
     return encode_head(out, frame_view{c, {}, headers, body}, v, options);
 }
 

@@ -239,9 +239,7 @@ constexpr std::string_view explain(errc e) noexcept {
 }
 
 /// True for the errors that say that a field of `limits` was exceeded.
-constexpr bool is_limit(errc e) noexcept {
-    return e >= errc::limit_command && e <= errc::limit_receipts;
-}
+constexpr bool is_limit(errc e) noexcept { return e >= errc::limit_command && e <= errc::limit_receipts; }
 
 }  // namespace stomp::inline v0
 

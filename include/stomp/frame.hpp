@@ -71,7 +71,8 @@ class frame {
 public:
     frame() = default;
 
-    explicit frame(const frame_view& from) : command_(from.command), verb_size_(from.verb.size()), body_size_(from.body.size()) {
+    explicit frame(const frame_view& from)
+        : command_(from.command), verb_size_(from.verb.size()), body_size_(from.body.size()) {
         std::size_t size = from.verb.size() + from.body.size();
         for (const header& h : from.headers) size += h.name.size() + h.value.size();
         text_.resize(size);

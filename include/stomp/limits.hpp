@@ -128,9 +128,9 @@ inline constexpr std::size_t event_step = 96;  // server: the same, in the event
 /// while all its containers are full and the largest ones grow. Saturating: with a limit of SIZE_MAX it is SIZE_MAX.
 ///
 /// Beyond it come: the chunk being fed (of at most max_input octets); the text that you give the session to keep, which
-/// is its options and session id and, on a client, kept SENDs, and ids and headers longer than the peer may send; what an
-/// allocator adds to each block. Of a shared_message the session's share is counted as if nobody else held it. A server
-/// session has two sets of limits, and the larger sum counts.
+/// is its options and session id and, on a client, kept SENDs, and ids and headers longer than the peer may send; what
+/// an allocator adds to each block. Of a shared_message the session's share is counted as if nobody else held it. A
+/// server session has two sets of limits, and the larger sum counts.
 constexpr std::size_t max_memory(const limits& l) noexcept {
     using detail::saturated;
     namespace entry = detail::entry;

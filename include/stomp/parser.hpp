@@ -166,7 +166,8 @@ private:
 
             if (!take_lines(frame, (firsts | lf) & (stop - 1), bounds, headers)) return parse_status::error;
             if (stop != 0) {
-                return end_head(frame, scanned_ + static_cast<std::size_t>(std::countr_zero(stop)), fault, bounds, headers);
+                return end_head(frame, scanned_ + static_cast<std::size_t>(std::countr_zero(stop)), fault, bounds,
+                                headers);
             }
             in_name_ = sum < carry;
             after_lf_ = (lf >> (octets - 1) & 1) != 0;
@@ -205,7 +206,8 @@ private:
         escaping rules = escaping_;
         if (in_command()) {  // then it may end in this block
             backslash &= ~(lf ^ (lf - 1));
-            if (backslash != 0) rules = escaping_of(parse_command(line(frame, scanned_ + bit_offset(lf))), rules_.version);
+            if (backslash != 0)
+                rules = escaping_of(parse_command(line(frame, scanned_ + bit_offset(lf))), rules_.version);
         }
         if (rules == escaping::none) return stop;
         std::uint64_t letters = expected == follower::escape_letter ? 1u : 0u;
@@ -394,22 +396,22 @@ private:
     enum class follower : std::uint8_t { any, lf, escape_letter };
 
     dialect rules_;
-    std::size_t scanned_ = 0;       // octets looked at
-    std::size_t line_ = 0;          // the first octet of the open line
-    std::size_t colon_ = unknown;   // its first colon
+    std::size_t scanned_ = 0;      // octets looked at
+    std::size_t line_ = 0;         // the first octet of the open line
+    std::size_t colon_ = unknown;  // its first colon
     std::size_t verb_size_ = 0;
     std::size_t header_count_ = 0;
-    std::size_t head_size_ = 0;     // 0 until the blank line was found
+    std::size_t head_size_ = 0;  // 0 until the blank line was found
     std::size_t body_size_ = 0;
     std::size_t error_offset_ = 0;
     errc error_ = errc::ok;
     stomp::command command_ = stomp::command::unknown;
     escaping escaping_ = escaping::none;
     follower follower_ = follower::any;
-    bool in_name_ = false;          // the next block begins before the first colon of its line
-    bool after_lf_ = false;         // the next block begins a line
+    bool in_name_ = false;   // the next block begins before the first colon of its line
+    bool after_lf_ = false;  // the next block begins a line
     bool has_escapes_ = false;
-    bool counted_ = false;          // the body has a content-length
+    bool counted_ = false;  // the body has a content-length
     bool drops_body_ = false;
     bool refuses_body_ = false;
     bool has_terminator_ = true;
@@ -447,9 +449,9 @@ constexpr gap skip_gap(std::string_view octets, const dialect& rules) noexcept {
 
 struct parse_result {
     parse_status status = parse_status::need_more;
-    frame_view frame;              ///< of the octets and the storage given
-    std::size_t consumed = 0;      ///< octets done with: EOLs, and the frame if there is one
-    std::uint64_t eols = 0;        ///< EOLs before the frame
+    frame_view frame;          ///< of the octets and the storage given
+    std::size_t consumed = 0;  ///< octets done with: EOLs, and the frame if there is one
+    std::uint64_t eols = 0;    ///< EOLs before the frame
     errc error = errc::ok;
     std::size_t error_offset = 0;  ///< from the first octet given
 };
@@ -458,9 +460,9 @@ struct parse_result {
 /// for small systems. The octets are changed (escapes are decoded in place) only when a frame is returned; on
 /// `need_more` call again with more octets from `consumed` on, which starts all over. A frame with more headers than
 /// `storage` holds is `limit_headers`.
-constexpr parse_result parse_frame(std::span<char> bytes STOMP_LIFETIMEBOUND, std::span<header> storage STOMP_LIFETIMEBOUND,
-                                   std::optional<version> v, const limits& bounds = {},
-                                   strictness s = strictness::standard) {
+constexpr parse_result parse_frame(std::span<char> bytes STOMP_LIFETIMEBOUND,
+                                   std::span<header> storage STOMP_LIFETIMEBOUND, std::optional<version> v,
+                                   const limits& bounds = {}, strictness s = strictness::standard) {
     const detail::dialect rules{v, s};
     const detail::gap before = detail::skip_gap({bytes.data(), bytes.size()}, rules);
     parse_result result;
@@ -575,9 +577,7 @@ public:
     /// Where in the stream the error stands, in octets from its beginning.
     std::size_t error_offset() const noexcept { return error_offset_; }
     /// Between frames.
-    bool idle() const noexcept {
-        return state_ == state::delivered || (state_ == state::between && begin_ == end_);
-    }
+    bool idle() const noexcept { return state_ == state::delivered || (state_ == state::between && begin_ == end_); }
     /// EOLs seen between frames.
     std::uint64_t eols() const noexcept { return eols_; }
 
@@ -596,13 +596,12 @@ public:
     /// Removes the blanks that 1.0 peers write before values from the entries of frame(): for a CONNECT that turned
     /// out to be 1.0, which could not be known when it was read.
     void trim_values() noexcept {
-        for (std::size_t i = 0; i < frame_.headers.size(); ++i) headers_[i].value = detail::trim_front(headers_[i].value);
+        for (std::size_t i = 0; i < frame_.headers.size(); ++i)
+            headers_[i].value = detail::trim_front(headers_[i].value);
     }
 
     /// Octets held that do not belong to a frame handed out.
-    std::size_t buffered() const noexcept {
-        return end_ - begin_ - (state_ == state::delivered ? reader_.size() : 0);
-    }
+    std::size_t buffered() const noexcept { return end_ - begin_ - (state_ == state::delivered ? reader_.size() : 0); }
 
     /// Forgets everything but the memory, the limits and the strictness: a new stream, no version negotiated.
     void reset() noexcept {
@@ -671,7 +670,9 @@ private:
 
     void move_headers(const char* from, const char* to) noexcept {
         if (state_ != state::inside) return;
-        const auto moved = [&](std::string_view text) { return std::string_view(to + (text.data() - from), text.size()); };
+        const auto moved = [&](std::string_view text) {
+            return std::string_view(to + (text.data() - from), text.size());
+        };
         for (std::size_t i = 0; i < reader_.header_count(); ++i) {
             headers_[i] = {moved(headers_[i].name), moved(headers_[i].value)};
         }
@@ -702,15 +703,15 @@ private:
     detail::frame_reader reader_;
     state state_ = state::between;
     errc error_ = errc::ok;
-    std::vector<char> buffer_;      // [begin_, end_) is held; the frame begins at begin_
-    std::vector<header> headers_;   // as many as were ever needed; the first ones are the frame's
+    std::vector<char> buffer_;     // [begin_, end_) is held; the frame begins at begin_
+    std::vector<header> headers_;  // as many as were ever needed; the first ones are the frame's
     frame_view frame_;
     std::size_t begin_ = 0;
     std::size_t end_ = 0;
-    std::size_t peak_ = 0;          // most octets held since nothing was held
-    bool lent_ = false;             // input_buffer() was called, and commit_input() was not
+    std::size_t peak_ = 0;  // most octets held since nothing was held
+    bool lent_ = false;     // input_buffer() was called, and commit_input() was not
     std::size_t error_offset_ = 0;
-    std::uint64_t consumed_ = 0;    // octets of the stream before begin_
+    std::uint64_t consumed_ = 0;  // octets of the stream before begin_
     std::uint64_t eols_ = 0;
 };
 

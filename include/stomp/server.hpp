@@ -280,8 +280,8 @@ public:
         if (!options_.server.empty()) scratch_.push_back({header_names::server, options_.server});
         if (*version_ != version::v1_0) scratch_.push_back({header_names::heart_beat, beat.view()});
         for (const header& h : extra) {
-            for (const std::string_view name : {header_names::version, header_names::session, header_names::server,
-                                                header_names::heart_beat}) {
+            for (const std::string_view name :
+                 {header_names::version, header_names::session, header_names::server, header_names::heart_beat}) {
                 if (h.name == name) return errc::reserved_header;
             }
             scratch_.push_back(h);
@@ -316,13 +316,13 @@ public:
     /// `settled` reopens it), output_full, frame_too_large, unknown_subscription, not_connected, missing_header and
     /// not_representable (the destination), reserved_header (subscription, ack, content-length in extra), and what
     /// encode() returns. Spec: STOMP 1.2 "MESSAGE".
-    [[nodiscard]] errc message(subscription_handle to, const frame_view& sent, std::uint64_t tag, header_list extra = {}) {
+    [[nodiscard]] errc message(subscription_handle to, const frame_view& sent, std::uint64_t tag,
+                               header_list extra = {}) {
         if (state_ != server_state::connected) return errc::not_connected;
         const detail::message_head head(sent, *version_, options_.encoding.content_length);
         if (head.error() != errc::ok) return head.error();
-        return deliver(to, head.size() + sent.body.size() + 1, true, tag, extra, [&](char* at) {
-            *detail::write_text(head.write(at), sent.body) = '\0';
-        });
+        return deliver(to, head.size() + sent.body.size() + 1, true, tag, extra,
+                       [&](char* at) { *detail::write_text(head.write(at), sent.body) = '\0'; });
     }
     [[nodiscard]] errc message(subscription_handle to, const shared_message& sent, std::uint64_t tag,
                                header_list extra = {}) {
@@ -426,7 +426,7 @@ private:
         std::string destination;
         std::string prefix;  // "MESSAGE\nsubscription:<id>\n", ready to be copied
         ack_mode mode = ack_mode::automatic;
-        bool has_id = true;         // 1.0 does without
+        bool has_id = true;           // 1.0 does without
         std::uint32_t oldest = none;  // its unsettled messages, in order of delivery
         std::uint32_t newest = none;
     };
@@ -470,13 +470,12 @@ private:
     /// with a bare one.
     bool representable(const std::optional<std::string_view>& text) const noexcept {
         std::size_t size = 0;
-        return !text || detail::measure_text(detail::escaping_of(command::message, *version_), *text, false, size) == errc::ok;
+        return !text ||
+               detail::measure_text(detail::escaping_of(command::message, *version_), *text, false, size) == errc::ok;
     }
 
     bool holds(subscription_handle h) const noexcept { return subscriptions_.contains(h.slot, h.generation); }
-    subscription_handle handle_of(std::uint32_t slot) const noexcept {
-        return {slot, subscriptions_.generation(slot)};
-    }
+    subscription_handle handle_of(std::uint32_t slot) const noexcept { return {slot, subscriptions_.generation(slot)}; }
 
     // ---- output: how much ----------------------------------------------------------------------------------
 
@@ -498,7 +497,8 @@ private:
     std::size_t receipt_size(std::string_view id) const noexcept {
         const header h{header_names::receipt_id, id};
         std::size_t size = 0;
-        detail::measure({command::receipt, {}, std::span<const header>(&h, 1), {}}, *version_, settings_.encoding, size);
+        detail::measure({command::receipt, {}, std::span<const header>(&h, 1), {}}, *version_, settings_.encoding,
+                        size);
         return size + (settings_.trailing_eol ? 1 : 0);
     }
 
@@ -710,7 +710,8 @@ private:
             slot = subscriptions_.find(*has.id);
         } else if (has.destination) {  // 1.0
             slot = subscriptions_.first();
-            while (slot != none && subscriptions_[slot].destination != *has.destination) slot = subscriptions_.next(slot);
+            while (slot != none && subscriptions_[slot].destination != *has.destination)
+                slot = subscriptions_.next(slot);
         } else {
             return refuse(errc::missing_header, f, header_names::id);
         }
@@ -981,9 +982,9 @@ private:
 
     static_assert(subscription_table::entry_size() <= detail::entry::subscription);
     static_assert(transaction_table::entry_size() <= detail::entry::transaction);
-    static_assert(sizeof(unsettled_message) <= detail::entry::unsettled && sizeof(std::uint64_t) <= detail::entry::tag &&
-                  sizeof(std::uint32_t) <= detail::entry::slot && sizeof(step) <= detail::entry::step &&
-                  sizeof(transaction_step) <= detail::entry::event_step);
+    static_assert(sizeof(unsettled_message) <= detail::entry::unsettled &&
+                  sizeof(std::uint64_t) <= detail::entry::tag && sizeof(std::uint32_t) <= detail::entry::slot &&
+                  sizeof(step) <= detail::entry::step && sizeof(transaction_step) <= detail::entry::event_step);
     static_assert(copied_tail >= 1024);  // three runs at most for as many octets: see max_memory()
 
     server_options options_;

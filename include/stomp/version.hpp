@@ -35,7 +35,8 @@ constexpr std::optional<version> parse_version(std::string_view text) noexcept {
 /// there is none. A missing header means 1.0 only. Items that are no version we know are skipped, blanks around
 /// items are tolerated, order and repeats are irrelevant. Spec: STOMP 1.2 "Protocol Negotiation".
 template <class Versions>
-constexpr std::optional<version> negotiate(std::optional<std::string_view> accept_version, const Versions& ours) noexcept {
+constexpr std::optional<version> negotiate(std::optional<std::string_view> accept_version,
+                                           const Versions& ours) noexcept {
     constexpr auto trim = [](std::string_view s) {
         while (!s.empty() && (s.front() == ' ' || s.front() == '\t')) s.remove_prefix(1);
         while (!s.empty() && (s.back() == ' ' || s.back() == '\t')) s.remove_suffix(1);

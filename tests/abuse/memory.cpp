@@ -95,8 +95,8 @@ std::size_t peak_of_full_server(const limits& l) {
         }
     }
 
-    // A frame that lacks its end, up to where the buffer is about to grow for the last time. Then the peer stops reading,
-    // and the output is filled. Then the buffer grows.
+    // A frame that lacks its end, up to where the buffer is about to grow for the last time. Then the peer stops
+    // reading, and the output is filled. Then the buffer grows.
     const std::string_view endless = frame({"SEND\ndestination:d\n\n", body});
     const std::size_t most = before_last_growth(endless.size());
     c.feed(endless.substr(0, most), chunk);

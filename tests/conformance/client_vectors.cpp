@@ -33,7 +33,8 @@ stomp::client_options options_of(const vectors::json& v) {
     for (const stomp::version one : stomp::all_versions) {
         if (offered.find(to_string(one)) != offered.npos) o.versions.push_back(one);
     }
-    if (setup.contains("heart_beat")) o.heart_beat = stomp::parse_heart_beat(setup.at("heart_beat").get<std::string>()).value();
+    if (setup.contains("heart_beat"))
+        o.heart_beat = stomp::parse_heart_beat(setup.at("heart_beat").get<std::string>()).value();
     return o;
 }
 

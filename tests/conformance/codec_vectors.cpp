@@ -41,9 +41,10 @@ struct codec_vector {
 std::vector<codec_vector> read_vectors() {
     std::vector<codec_vector> all;
     for (const auto& v : vectors::read("codec.json")) {
-        all.push_back({v.at("id").get<std::string>() + " " + v.at("rule").get<std::string>() + ": " + v.value("note", ""),
-                       vectors::decode_base64(v.at("input_b64").get<std::string>()), vectors::version_of(v),
-                       vectors::strictness_of(v), vectors::limits_of(v), v.value("eof", false), v.at("expect")});
+        all.push_back(
+            {v.at("id").get<std::string>() + " " + v.at("rule").get<std::string>() + ": " + v.value("note", ""),
+             vectors::decode_base64(v.at("input_b64").get<std::string>()), vectors::version_of(v),
+             vectors::strictness_of(v), vectors::limits_of(v), v.value("eof", false), v.at("expect")});
     }
     return all;
 }

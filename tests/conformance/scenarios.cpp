@@ -320,7 +320,8 @@ TEST_CASE("SC19 T-06: DISCONNECT aborts what is open") {
     CHECK(c.client.begin("t") == errc::ok);
     CHECK(c.client.send("/q", "a", {{"transaction", "t"}}) == errc::ok);
     CHECK(c.client.disconnect() == errc::ok);
-    CHECK(c.run() == "S disconnect: DISCONNECT receipt:r1\nS closed ok\nC receipt r1: RECEIPT receipt-id:r1\nC closed ok\n");
+    CHECK(c.run() ==
+          "S disconnect: DISCONNECT receipt:r1\nS closed ok\nC receipt r1: RECEIPT receipt-id:r1\nC closed ok\n");
 }
 
 TEST_CASE("SC20 T-08: several transactions at once are kept apart") {
@@ -391,7 +392,8 @@ TEST_CASE("SC24 Q-35: the RECEIPT of SUBSCRIBE comes before its first MESSAGE") 
 
 TEST_CASE("SC25 R-06 E-05: a frame that fails gets an ERROR with its receipt-id and no RECEIPT") {
     conversation c;
-    CHECK(c.client.send_frame({command::unknown, "PING", std::array<header, 1>{header{"receipt", "r"}}, {}}) == errc::ok);
+    CHECK(c.client.send_frame({command::unknown, "PING", std::array<header, 1>{header{"receipt", "r"}}, {}}) ==
+          errc::ok);
     CHECK(c.run() ==
           "S closed unknown_command\n"
           "C error: ERROR message:the command does not exist in this STOMP version receipt-id:r\n"
@@ -455,7 +457,9 @@ TEST_CASE("SC30 E-08 Q-36: a DISCONNECT that is answered otherwise ends all the 
         CHECK(c.feed("ERROR\nmessage:Session closed.\n\n^@") ==
               "error: ERROR message:Session closed.\nunconfirmed r1 connection_lost\nclosed server_error\n");
     }
-    SECTION("by the end of the stream") { CHECK(c.lose() == "unconfirmed r1 connection_lost\nclosed connection_lost\n"); }
+    SECTION("by the end of the stream") {
+        CHECK(c.lose() == "unconfirmed r1 connection_lost\nclosed connection_lost\n");
+    }
     SECTION("by nothing") {
         c.wait(0ms);
         CHECK(c.wait(4999ms) == "");
@@ -537,7 +541,8 @@ TEST_CASE("SC34 C-20 F-25: a frame in pieces shows that its sender lives, and ho
 }
 
 TEST_CASE("SC35 C-23: a silent peer is given up after max(2 n, n + 2 s), on both ends") {
-    const auto [interval, dead] = GENERATE(table<milliseconds, milliseconds>({{1s, 3s}, {2s, 4s}, {5s, 10s}, {60s, 120s}}));
+    const auto [interval, dead] =
+        GENERATE(table<milliseconds, milliseconds>({{1s, 3s}, {2s, 4s}, {5s, 10s}, {60s, 120s}}));
     const bool client_listens = GENERATE(true, false);
     connection_pair p({.host = "h", .heart_beat = {interval, interval}}, {.heart_beat = {interval, interval}});
     p.settle();
@@ -638,8 +643,14 @@ TEST_CASE("SC40 SV-10 B-14: headers of the sender that are the server's are not 
     c.also = [&](const server_event& e) {
         if (e.kind == server_event::send) CHECK(c.server.message(c.subscriptions[0], e.frame, 1) == errc::ok);
     };
-    CHECK(c.client.send("/q", "body", {{"subscription", "x"}, {"message-id", "x"}, {"ack", "x"}, {"receipt", "r"},
-                                       {"content-length", "4"}, {"redelivered", "true"}, {"mine", "1"}}) == errc::ok);
+    CHECK(c.client.send("/q", "body",
+                        {{"subscription", "x"},
+                         {"message-id", "x"},
+                         {"ack", "x"},
+                         {"receipt", "r"},
+                         {"content-length", "4"},
+                         {"redelivered", "true"},
+                         {"mine", "1"}}) == errc::ok);
     c.settle();
     REQUIRE(c.frames.size() == 1);
     CHECK(sim::describe(c.frames[0].view()) ==

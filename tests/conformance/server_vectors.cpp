@@ -36,7 +36,8 @@ stomp::server_options options_of(const vectors::json& v) {
     const auto& server = v.at("server");
     if (server.contains("versions")) {
         o.versions.clear();
-        for (const auto& text : server.at("versions")) o.versions.push_back(stomp::parse_version(text.get<std::string>()).value());
+        for (const auto& text : server.at("versions"))
+            o.versions.push_back(stomp::parse_version(text.get<std::string>()).value());
     }
     if (server.contains("heart_beat")) {
         o.heart_beat = {milliseconds(server.at("heart_beat").at(0).get<int>()),

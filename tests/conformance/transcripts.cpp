@@ -1,10 +1,11 @@
 // What real brokers and clients sent, replayed through the right end: in the pieces in which it came and octet by octet.
+#include "support/transcripts.hpp"
+
 #include <stomp/client.hpp>
 #include <stomp/server.hpp>
 
 #include "support/catch.hpp"
 #include "support/pair.hpp"
-#include "support/transcripts.hpp"
 
 #include <algorithm>
 #include <cstddef>

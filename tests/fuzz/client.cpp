@@ -179,7 +179,8 @@ private:
         std::optional<std::string> receipt;
         if ((flags & 1) != 0) {
             const bool numbered = (flags & 2) != 0;
-            receipt = numbered ? std::string(std::string_view(session_.next_receipt_id())) : std::string(program_.text());
+            receipt =
+                numbered ? std::string(std::string_view(session_.next_receipt_id())) : std::string(program_.text());
             extra.push_back({"receipt", *receipt});
         }
         if ((flags & 4) != 0) extra.push_back({"transaction", program_.text()});

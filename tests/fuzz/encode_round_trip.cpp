@@ -49,7 +49,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         entries.push_back({texts[i], texts[i + 1]});
     }
     const stomp::command command = stomp::parse_command(original.verb);
-    const std::string_view verb = (data[0] & 32) != 0 && command != stomp::command::unknown ? "" : std::string_view(original.verb);
+    const std::string_view verb =
+        (data[0] & 32) != 0 && command != stomp::command::unknown ? "" : std::string_view(original.verb);
     const stomp::frame_view view{command, verb, entries, original.body};
 
     std::string wire = "x";
@@ -72,7 +73,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         }
     }
     if (version == stomp::version::v1_0) {
-        for (auto& [name, value] : original.headers) value.erase(0, (std::min)(value.find_first_not_of(" \t"), value.size()));
+        for (auto& [name, value] : original.headers)
+            value.erase(0, (std::min)(value.find_first_not_of(" \t"), value.size()));
     }
     stomp::limits bounds;
     bounds.max_command = bounds.max_header_line = bounds.max_headers = bounds.max_head = bounds.max_body = 1 << 24;

@@ -220,8 +220,9 @@ private:
             default: {
                 const std::size_t which = program_.octet();
                 const auto h = which < subscriptions_.size() ? subscriptions_[which] : stomp::subscription_handle{};
-                require(session_.destination(h).empty() || session_.state() != stomp::server_state::closed || closed_ == 0,
-                        "a subscription of a closed session");
+                require(
+                    session_.destination(h).empty() || session_.state() != stomp::server_state::closed || closed_ == 0,
+                    "a subscription of a closed session");
                 static_cast<void>(session_.id(h));
             }
         }

@@ -31,7 +31,8 @@ namespace {
 class talk {
 public:
     explicit talk(link_options l, version v = version::v1_2)
-        : pair({.host = "h", .versions = {v}, .heart_beat = {1s, 1s}}, {.heart_beat = {1s, 1s}, .server = "test/1"}, l) {
+        : pair({.host = "h", .versions = {v}, .heart_beat = {1s, 1s}}, {.heart_beat = {1s, 1s}, .server = "test/1"},
+               l) {
         pair.on_client = [this](const client_event& e) { client_does(e); };
         pair.on_server = [this](const server_event& e) { server_does(e); };
         ask([&](header_list r) { return pair.client.subscribe("auto", "/a", ack_mode::automatic, r); });
@@ -44,7 +45,7 @@ public:
     std::set<std::string, std::less<>> confirmed;   // so the client was told
     std::string client_log;
     std::string server_log;
-    std::multiset<std::uint64_t> tags;              // delivered and not handed back
+    std::multiset<std::uint64_t> tags;  // delivered and not handed back
 
 private:
     template <class Command>
@@ -66,9 +67,7 @@ private:
         if (e.kind == client_event::connected) {
             ask([&](header_list r) { return c.send("/a", "one", r); });
             ask([&](header_list r) { return c.begin("t", r); });
-            ask([&](header_list r) {
-                return c.send("/a", "two", {{"transaction", "t"}, {"k", "a:b\\"}, r[0]});
-            });
+            ask([&](header_list r) { return c.send("/a", "two", {{"transaction", "t"}, {"k", "a:b\\"}, r[0]}); });
             ask([&](header_list r) { return c.commit("t", r); });
             ask([&](header_list r) { return c.send("/a", std::string(1100, 'x'), r); });
         }
@@ -180,7 +179,8 @@ TEST_CASE("E-08 CL-11 R-02: wherever the link breaks, each end is closed once an
         t.pair.finish();
         check_ending(t);
         for (const std::string& id : t.confirmed) {
-            if (t.asked.contains(id)) CHECK((t.processed.contains(id) || id == "r4" || id == "r5"));  // BEGIN and enlisted
+            if (t.asked.contains(id))
+                CHECK((t.processed.contains(id) || id == "r4" || id == "r5"));  // BEGIN and enlisted
         }
         CHECK(t.pair.client.finished());
         CHECK(t.pair.server.finished());

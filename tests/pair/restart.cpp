@@ -81,8 +81,9 @@ TEST_CASE("restart: receipts end in the epoch in which they were asked for, acks
     CHECK(p.client.send("/q", "x") == errc::not_connected);
     p.log.clear();
     p.settle();
-    CHECK(p.log.starts_with("C unconfirmed old connection_lost\nC unconfirmed unsent connection_lost\n"
-                            "C closed connection_lost\n"));
+    CHECK(
+        p.log.starts_with("C unconfirmed old connection_lost\nC unconfirmed unsent connection_lost\n"
+                          "C closed connection_lost\n"));
     CHECK(p.client.epoch() == 2);
     CHECK(p.client.state() == client_state::connected);
     CHECK(ended == std::map<std::string, std::uint32_t, std::less<>>{{"old", 1}, {"unsent", 1}});
@@ -120,7 +121,8 @@ TEST_CASE("restart at every octet of the first connection: subscribed again, not
     const auto script = [](connection_pair& p) {
         CHECK(p.client.subscribe("1", "/q", ack_mode::client, {{"receipt", "s"}}) == errc::ok);
         p.on_client = [&p](const client_event& e) {
-            if (e.kind == client_event::connected) CHECK((p.client.send("/q", "x", {{"receipt", p.client.next_receipt_id()}}) == errc::ok || p.broken));
+            if (e.kind == client_event::connected)
+                CHECK((p.client.send("/q", "x", {{"receipt", p.client.next_receipt_id()}}) == errc::ok || p.broken));
         };
     };
     connection_pair whole;

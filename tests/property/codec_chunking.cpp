@@ -98,13 +98,15 @@ std::string shown(std::string_view text) {
 
 void compare(const setting& s, const std::string& stream, random_codec::source& random) {
     INFO("version " << (s.version ? stomp::to_string(*s.version) : "none") << ", strictness "
-                    << static_cast<int>(s.strictness) << ", max_command " << s.bounds.max_command << ", max_header_line "
-                    << s.bounds.max_header_line << ", max_headers " << s.bounds.max_headers << ", max_head "
-                    << s.bounds.max_head << ", max_body " << s.bounds.max_body << "\n"
+                    << static_cast<int>(s.strictness) << ", max_command " << s.bounds.max_command
+                    << ", max_header_line " << s.bounds.max_header_line << ", max_headers " << s.bounds.max_headers
+                    << ", max_head " << s.bounds.max_head << ", max_body " << s.bounds.max_body << "\n"
                     << shown(stream));
     const outcome expected = codec_model::reader(s.version, s.strictness, s.bounds).read(stream);
-    const parsed whole = parse(s, stream, [](std::size_t rest) { return rest; }, true);
-    const parsed octets = parse(s, stream, [](std::size_t) { return std::size_t{1}; }, true);
+    const parsed whole = parse(
+        s, stream, [](std::size_t rest) { return rest; }, true);
+    const parsed octets = parse(
+        s, stream, [](std::size_t) { return std::size_t{1}; }, true);
     const std::size_t most = 1 + random.below(100);
     const parsed pieces = parse(
         s, stream, [&](std::size_t rest) { return (std::min)(rest, 1 + random.below(most)); }, random.one_in(2));

@@ -58,9 +58,9 @@ TEST_CASE("abuse 40: decode(encode(x)) is x, or x is refused", "[property]") {
         const stomp::frame_view view{stomp::parse_command(original.verb), original.verb, entries, original.body};
         const version v = random.pick(stomp::all_versions);
         stomp::encode_options options;
-        options.content_length = random.pick(std::array{stomp::content_length_policy::automatic,
-                                                        stomp::content_length_policy::if_needed,
-                                                        stomp::content_length_policy::never});
+        options.content_length =
+            random.pick(std::array{stomp::content_length_policy::automatic, stomp::content_length_policy::if_needed,
+                                   stomp::content_length_policy::never});
         std::string wire;
         const errc result = stomp::encode(wire, view, v, options);
         REQUIRE(stomp::encoded_size(view, v, options) == wire.size());

@@ -6,8 +6,8 @@
 #include "support/catch.hpp"
 #include "support/pair.hpp"
 
-#include <array>
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
@@ -32,7 +32,9 @@ public:
 
     std::size_t below(std::size_t n) { return random_() % n; }
     bool one_in(std::size_t n) { return below(n) == 0; }
-    std::string_view one_of(std::initializer_list<std::string_view> texts) { return texts.begin()[below(texts.size())]; }
+    std::string_view one_of(std::initializer_list<std::string_view> texts) {
+        return texts.begin()[below(texts.size())];
+    }
 
     /// A frame; rarely something that is none.
     std::string frame(std::initializer_list<std::string_view> verbs) {
@@ -40,8 +42,8 @@ public:
         std::string out(one_of(verbs));
         const std::string_view end = one_in(10) ? "\r\n" : "\n";
         out += end;
-        for (const std::string_view name : {"destination", "id", "subscription", "message-id", "ack", "transaction", "receipt",
-                                            "receipt-id", "content-length", "k"}) {
+        for (const std::string_view name : {"destination", "id", "subscription", "message-id", "ack", "transaction",
+                                            "receipt", "receipt-id", "content-length", "k"}) {
             if (one_in(2)) continue;
             std::string_view value = one_of({"1", "2", "t", "/q", "client", "a\\cb", "", "s-1-1", "s-2-2"});
             if (name == "ack") value = one_of({"auto", "client", "client-individual", "client", "x"});
@@ -124,12 +126,13 @@ TEST_CASE("F-13 P4: a server's events and output do not depend on the pieces") {
     for (std::uint32_t seed = 1; seed <= 400; ++seed) {
         INFO("seed " << seed);
         generator g(seed);
-        std::string text(g.one_of({"CONNECT\naccept-version:1.0,1.1,1.2\nhost:h\n\n^@", "STOMP\naccept-version:1.2\nhost:h\n\n^@",
-                                   "CONNECT\naccept-version:1.1\nhost:h\n\n^@\n", "CONNECT\n\n^@", "\r\nCONNECT\r\n\r\n^@"}));
+        std::string text(
+            g.one_of({"CONNECT\naccept-version:1.0,1.1,1.2\nhost:h\n\n^@", "STOMP\naccept-version:1.2\nhost:h\n\n^@",
+                      "CONNECT\naccept-version:1.1\nhost:h\n\n^@\n", "CONNECT\n\n^@", "\r\nCONNECT\r\n\r\n^@"}));
         text += "SUBSCRIBE\nid:1\ndestination:/q\nack:client\n\n^@";
         for (std::size_t n = g.below(12); n != 0; --n) {
-            text += g.frame({"SEND", "SEND", "SUBSCRIBE", "UNSUBSCRIBE", "ACK", "NACK", "BEGIN", "COMMIT", "ABORT", "DISCONNECT",
-                             "PING", "CONNECT"});
+            text += g.frame({"SEND", "SEND", "SUBSCRIBE", "UNSUBSCRIBE", "ACK", "NACK", "BEGIN", "COMMIT", "ABORT",
+                             "DISCONNECT", "PING", "CONNECT"});
         }
         const std::string octets = wire(text);
         stomp::server_options o;
@@ -137,15 +140,16 @@ TEST_CASE("F-13 P4: a server's events and output do not depend on the pieces") {
         compare(g, octets, [&](const piece_list& pieces, bool into_buffer) {
             stomp::subscription_handle last;
             std::uint64_t tag = 0;
-            return run(stomp::server_session(o, sim::start), pieces, into_buffer,
-                       [&](stomp::server_session& s, const stomp::server_event& e) {
-                           ++frames;
-                           if (e.kind == stomp::server_event::connect) CHECK(s.accept("s") == errc::ok);
-                           if (e.kind == stomp::server_event::subscribe) last = e.subscription;
-                           if (e.kind == stomp::server_event::subscribe || e.kind == stomp::server_event::send) {
-                               static_cast<void>(s.message(last, {stomp::command::send, {}, e.frame.headers, "m"}, ++tag));
-                           }
-                       });
+            return run(
+                stomp::server_session(o, sim::start), pieces, into_buffer,
+                [&](stomp::server_session& s, const stomp::server_event& e) {
+                    ++frames;
+                    if (e.kind == stomp::server_event::connect) CHECK(s.accept("s") == errc::ok);
+                    if (e.kind == stomp::server_event::subscribe) last = e.subscription;
+                    if (e.kind == stomp::server_event::subscribe || e.kind == stomp::server_event::send) {
+                        static_cast<void>(s.message(last, {stomp::command::send, {}, e.frame.headers, "m"}, ++tag));
+                    }
+                });
         });
     }
     CHECK(frames > 10'000);
@@ -159,7 +163,8 @@ TEST_CASE("F-13 P4: a client's events and output do not depend on the pieces") {
         std::string text(g.one_of({"CONNECTED\nversion:1.2\n\n^@", "CONNECTED\nversion:1.1\nheart-beat:0,0\n\n^@\n",
                                    "CONNECTED\n\n^@", "\r\nCONNECTED\r\nversion:1.2\r\n\r\n^@"}));
         for (std::size_t n = g.below(12); n != 0; --n) {
-            std::string frame = g.frame({"MESSAGE", "MESSAGE", "MESSAGE", "RECEIPT", "RECEIPT", "ERROR", "CONNECTED", "PONG"});
+            std::string frame =
+                g.frame({"MESSAGE", "MESSAGE", "MESSAGE", "RECEIPT", "RECEIPT", "ERROR", "CONNECTED", "PONG"});
             // Most of them with what they need.
             if (frame.starts_with("MESSAGE\n") && !g.one_in(10)) {
                 frame.insert(8, "destination:/q\nmessage-id:m1\nsubscription:1\nack:a1\n");
@@ -171,10 +176,11 @@ TEST_CASE("F-13 P4: a client's events and output do not depend on the pieces") {
         compare(g, octets, [&](const piece_list& pieces, bool into_buffer) {
             stomp::client_session session({.host = "h"}, sim::start);
             CHECK(session.subscribe("1", "/q", stomp::ack_mode::client, {{"receipt", "1"}}) == errc::ok);
-            return run(std::move(session), pieces, into_buffer, [&](stomp::client_session& s, const stomp::client_event& e) {
-                ++frames;
-                if (e.is_message()) static_cast<void>(s.ack(e, {{"receipt", s.next_receipt_id()}}));
-            });
+            return run(std::move(session), pieces, into_buffer,
+                       [&](stomp::client_session& s, const stomp::client_event& e) {
+                           ++frames;
+                           if (e.is_message()) static_cast<void>(s.ack(e, {{"receipt", s.next_receipt_id()}}));
+                       });
         });
     }
     CHECK(frames > 10'000);

@@ -50,8 +50,8 @@ public:
     /// One of a few texts, harmless and nasty ones.
     std::string_view text() {
         using namespace std::string_view_literals;
-        static constexpr std::array<std::string_view, 12> texts{"a"sv,  "b"sv,    "c"sv,    "/q"sv,     ""sv,    "x:y"sv,
-                                                                "\n"sv, "k\r"sv,  "\\n"sv,  "\0"sv,     "\xff"sv, " z "sv};
+        static constexpr std::array<std::string_view, 12> texts{"a"sv,  "b"sv,   "c"sv,   "/q"sv, ""sv,     "x:y"sv,
+                                                                "\n"sv, "k\r"sv, "\\n"sv, "\0"sv, "\xff"sv, " z "sv};
         return texts[octet() % texts.size()];
     }
 

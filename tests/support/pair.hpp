@@ -59,7 +59,8 @@ inline std::string printable(std::string_view text) {
 inline std::string describe(const stomp::frame_view& f) {
     std::string out = printable(f.verb.empty() ? stomp::to_string(f.command) : f.verb);
     for (const stomp::header& h : f.headers) out += " " + printable(h.name) + ":" + printable(h.value);
-    if (!f.body.empty()) out += f.body.size() > 60 ? " [" + std::to_string(f.body.size()) + " octets]" : " [" + printable(f.body) + "]";
+    if (!f.body.empty())
+        out += f.body.size() > 60 ? " [" + std::to_string(f.body.size()) + " octets]" : " [" + printable(f.body) + "]";
     return out;
 }
 
@@ -80,7 +81,8 @@ inline std::string describe(const client_event& e) {
     for (const std::string_view id : {e.receipt_id, e.correlation_id}) {
         if (!id.empty()) out += " " + printable(id);
     }
-    if (e.kind == client_event::unconfirmed || e.kind == client_event::closed) out += " " + std::string(to_string(e.reason));
+    if (e.kind == client_event::unconfirmed || e.kind == client_event::closed)
+        out += " " + std::string(to_string(e.reason));
     if (const std::string text = describe(e.frame); !text.empty()) out += ": " + text;
     return out;
 }
@@ -248,9 +250,9 @@ struct lone_client : lone_end<stomp::client_session, client_event> {
 // ---- the link ----------------------------------------------------------------------------------------------
 
 struct link_options {
-    milliseconds latency{0};             // one way
-    std::size_t write_size = SIZE_MAX;   // the most that a transport takes at once
-    std::size_t read_size = SIZE_MAX;    // the most that it hands over at once
+    milliseconds latency{0};               // one way
+    std::size_t write_size = SIZE_MAX;     // the most that a transport takes at once
+    std::size_t read_size = SIZE_MAX;      // the most that it hands over at once
     std::size_t cut_to_server = SIZE_MAX;  // the link breaks once so many octets have arrived …
     std::size_t cut_to_client = SIZE_MAX;
     bool by_frame = false;     // one frame per write, as for WebSocket
@@ -280,7 +282,7 @@ public:
     bool client_polls = true, server_polls = true;
 
     std::string log;
-    std::string to_server, to_client;  // all octets that were written
+    std::string to_server, to_client;                  // all octets that were written
     std::size_t client_closed = 0, server_closed = 0;  // events
     bool broken = false;
 

@@ -2,9 +2,9 @@
 #ifndef STOMP_TESTS_SUPPORT_TRANSCRIPTS_HPP
 #define STOMP_TESTS_SUPPORT_TRANSCRIPTS_HPP
 
-#include "support/give_up.hpp"
-
 #include <stomp/heart_beat.hpp>
+
+#include "support/give_up.hpp"
 
 #include <algorithm>
 #include <cctype>
@@ -58,9 +58,7 @@ inline std::string unquote(std::string_view text) {
             case 't': out += '\t'; break;
             case '\\':
             case '"': out += c; break;
-            default:
-                out += static_cast<char>(std::strtoul(std::string(text.substr(i, 3)).c_str(), nullptr, 8));
-                i += 2;
+            default: out += static_cast<char>(std::strtoul(std::string(text.substr(i, 3)).c_str(), nullptr, 8)); i += 2;
         }
     }
     return out;
@@ -79,7 +77,9 @@ inline std::vector<connection> read(const std::filesystem::path& path, const std
         const auto i = open.find(tag);
         if (i == open.end()) return;
         connection& c = i->second;
-        const auto upgrades = [](const chunk& first) { return first.octets.find("Upgrade: websocket") != std::string::npos; };
+        const auto upgrades = [](const chunk& first) {
+            return first.octets.find("Upgrade: websocket") != std::string::npos;
+        };
         if (!c.chunks.empty() && upgrades(c.chunks.front())) {
             for (const bool from_client : {true, false}) {
                 const auto first = std::find_if(c.chunks.begin(), c.chunks.end(),
@@ -104,7 +104,8 @@ inline std::vector<connection> read(const std::filesystem::path& path, const std
                 while (at < event.size() && (event[at] == ' ' || event[at] == '#')) ++at;
                 const std::size_t end = event.find(' ', at);
                 const std::string word = event.substr((std::min)(at, event.size()), end == event.npos ? end : end - at);
-                const bool number = !word.empty() && std::all_of(word.begin(), word.end(), [](unsigned char c) { return std::isdigit(c); });
+                const bool number = !word.empty() && std::all_of(word.begin(), word.end(),
+                                                                 [](unsigned char c) { return std::isdigit(c); });
                 return number ? word : std::string();
             };
             if (event.starts_with("CONNECT ")) finish(tag_after(8));
@@ -117,7 +118,8 @@ inline std::vector<connection> read(const std::filesystem::path& path, const std
             current = nullptr;
         } else if (!line.empty() && std::string_view("CScs").find(line[0]) != std::string_view::npos) {
             const std::size_t open_quote = line.find('"');
-            const std::string octets = unquote(std::string_view(line).substr(open_quote + 1, line.rfind('"') - open_quote - 1));
+            const std::string octets =
+                unquote(std::string_view(line).substr(open_quote + 1, line.rfind('"') - open_quote - 1));
             if (line[0] == 'c' || line[0] == 's') {
                 if (current != nullptr) current->octets += octets;
                 continue;
@@ -129,7 +131,8 @@ inline std::vector<connection> read(const std::filesystem::path& path, const std
             c.file = name;
             c.title = title;
             const double seconds = std::strtod(line.c_str() + line.find('+') + 1, nullptr);
-            c.chunks.push_back({stomp::milliseconds(static_cast<stomp::milliseconds::rep>(seconds * 1000)), line[0] == 'C', octets});
+            c.chunks.push_back(
+                {stomp::milliseconds(static_cast<stomp::milliseconds::rep>(seconds * 1000)), line[0] == 'C', octets});
             current = &c.chunks.back();
         }
     }

@@ -2,12 +2,12 @@
 #ifndef STOMP_TESTS_SUPPORT_VECTORS_HPP
 #define STOMP_TESTS_SUPPORT_VECTORS_HPP
 
-#include "support/give_up.hpp"
-
 #include <stomp/frame.hpp>
 #include <stomp/limits.hpp>
 #include <stomp/parser.hpp>
 #include <stomp/version.hpp>
+
+#include "support/give_up.hpp"
 
 #include <nlohmann/json.hpp>
 

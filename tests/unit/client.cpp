@@ -35,7 +35,8 @@ std::string written_by(client_options o) {
     return sim::take_output(s);
 }
 
-constexpr std::string_view message_frame = "MESSAGE\nsubscription:1\nmessage-id:m:1\nack:a-1\ndestination:/q\n\nhello^@";
+constexpr std::string_view message_frame =
+    "MESSAGE\nsubscription:1\nmessage-id:m:1\nack:a-1\ndestination:/q\n\nhello^@";
 
 /// An open client with subscription "1" in `client` mode and nothing in its output.
 struct subscriber : lone_client {
@@ -450,7 +451,8 @@ TEST_CASE("R-08 R-11: receipts are told apart by their ids, and unknown ones are
 TEST_CASE("The number in a receipt id") {
     CHECK(stomp::receipt_id::number_of("r1") == 1);
     CHECK(stomp::receipt_id::number_of("r9999999999999999999") == 9999999999999999999U);
-    for (const std::string_view other : {"", "r", "r0", "r01", "1", "R1", "r1x", "rx", "r-1", "r99999999999999999999"}) {
+    for (const std::string_view other :
+         {"", "r", "r0", "r01", "1", "R1", "r1x", "rx", "r-1", "r99999999999999999999"}) {
         CHECK(stomp::receipt_id::number_of(other) == 0);
     }
 }
@@ -478,7 +480,8 @@ TEST_CASE("Q-34 E-10 E-12: an ERROR ends the session; the receipt it names carri
 TEST_CASE("H-19: an ERROR before CONNECTED may hold any escape") {
     lone_client c;
     c.output();
-    CHECK(c.feed("ERROR\nmessage:a\\tb\\nc\\\n\n^@") == "error: ERROR message:a\\\\tb\\nc\\\\\nclosed connect_rejected\n");
+    CHECK(c.feed("ERROR\nmessage:a\\tb\\nc\\\n\n^@") ==
+          "error: ERROR message:a\\\\tb\\nc\\\\\nclosed connect_rejected\n");
 }
 
 TEST_CASE("CL-08: a DISCONNECT ends with its receipt") {
@@ -536,9 +539,10 @@ TEST_CASE("C-26: a subscription made before CONNECTED follows it at once, with i
         if (e.kind == client_event::connected) CHECK(c.session.send("/q", "first") == errc::ok);
     };
     c.feed("CONNECTED\nversion:1.1\n\n^@");
-    CHECK(c.frames(version::v1_1) == "SUBSCRIBE id:b destination:/b ack:client selector:x receipt:r\n"
-                                     "SUBSCRIBE id:a destination:/a ack:auto\n"
-                                     "SEND destination:/q content-length:5 [first]\n");
+    CHECK(c.frames(version::v1_1) ==
+          "SUBSCRIBE id:b destination:/b ack:client selector:x receipt:r\n"
+          "SUBSCRIBE id:a destination:/a ack:auto\n"
+          "SEND destination:/q content-length:5 [first]\n");
     CHECK(c.session.pending_receipts() == 1);
 }
 
@@ -546,7 +550,8 @@ TEST_CASE("A receipt of a subscription that was never sent is unconfirmed when t
     lone_client c;
     CHECK(c.session.subscribe("b", "/b", ack_mode::client, {{"receipt", "r"}}) == errc::ok);
     c.output();
-    CHECK(c.feed("ERROR\nmessage:no\n\n^@") == "error: ERROR message:no\nunconfirmed r connection_lost\nclosed connect_rejected\n");
+    CHECK(c.feed("ERROR\nmessage:no\n\n^@") ==
+          "error: ERROR message:no\nunconfirmed r connection_lost\nclosed connect_rejected\n");
 }
 
 TEST_CASE("R-01: an empty receipt is a receipt, also of a recorded subscription") {

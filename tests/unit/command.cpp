@@ -88,14 +88,15 @@ TEST_CASE("required headers by command and version") {
     for (const version v : stomp::all_versions) {
         const bool v1_0 = v == version::v1_0;
         CHECK(required(command::send, v) == list{"destination"});
-        for (const command c : {command::begin, command::commit, command::abort}) CHECK(required(c, v) == list{"transaction"});
+        for (const command c : {command::begin, command::commit, command::abort})
+            CHECK(required(c, v) == list{"transaction"});
         CHECK(required(command::subscribe, v) == (v1_0 ? list{"destination"} : list{"destination", "id"}));
         CHECK(required(command::unsubscribe, v) == (v1_0 ? list{} : list{"id"}));
         CHECK(required(command::message, v) ==
               (v1_0 ? list{"destination", "message-id"} : list{"destination", "message-id", "subscription"}));
         CHECK(required(command::receipt, v) == list{"receipt-id"});
-        for (const command c : {command::connect, command::stomp, command::connected, command::disconnect, command::error,
-                                command::unknown}) {
+        for (const command c : {command::connect, command::stomp, command::connected, command::disconnect,
+                                command::error, command::unknown}) {
             CHECK(required(c, v).empty());
         }
     }

@@ -126,11 +126,14 @@ const std::array<stomp::header, 1> to_q{stomp::header{"destination", "/q"}};
 
 /// A server session with one automatic subscription and nothing in its output.
 struct publisher : lone_server {
-    explicit publisher(stomp::server_options o = {}, std::string_view connect_headers = {}) : lone_server(std::move(o)) {
+    explicit publisher(stomp::server_options o = {}, std::string_view connect_headers = {})
+        : lone_server(std::move(o)) {
         open(version::v1_2, connect_headers);
         feed("SUBSCRIBE\nid:1\ndestination:/q\n\n^@");
     }
-    errc publish(std::string_view body) { return session.message(subscription, {stomp::command::send, {}, to_q, body}, 1); }
+    errc publish(std::string_view body) {
+        return session.message(subscription, {stomp::command::send, {}, to_q, body}, 1);
+    }
 };
 
 std::string joined(std::span<const std::string_view> chunks) {
@@ -429,8 +432,13 @@ TEST_CASE("connect_timeout counts from construction to CONNECTED") {
 TEST_CASE("Durations of any length neither overflow nor end too soon") {
     constexpr auto most = (stomp::milliseconds::max)();
     CHECK(lone_client({.host = "h", .heart_beat = {most, -1ms}}).frames().ends_with(" heart-beat:4294967295,0\n"));
-    lone_client c({.host = "h", .heart_beat = {most, most}, .connect_timeout = most, .receipt_timeout = most,
-                   .disconnect_timeout = most, .tolerance_floor = most, .tolerance = 1e300});
+    lone_client c({.host = "h",
+                   .heart_beat = {most, most},
+                   .connect_timeout = most,
+                   .receipt_timeout = most,
+                   .disconnect_timeout = most,
+                   .tolerance_floor = most,
+                   .tolerance = 1e300});
     CHECK(c.session.next_timeout() == (stomp::time_point::max)());
     c.open(version::v1_2, "heart-beat:4294967295,4294967295\n");
     CHECK(c.session.intervals().client_to_server == stomp::milliseconds(UINT32_MAX));

@@ -57,7 +57,8 @@ TEST_CASE("head, body and NUL make up the frame") {
     std::string head;
     CHECK(stomp::encode_head(head, command::send, {{"destination", "/q"}}, body, version::v1_2) == errc::ok);
     CHECK(head == "SEND\ndestination:/q\ncontent-length:100000\n\n");
-    CHECK(stomp::encoded_size(command::send, {{"destination", "/q"}}, body, version::v1_2) == head.size() + body.size() + 1);
+    CHECK(stomp::encoded_size(command::send, {{"destination", "/q"}}, body, version::v1_2) ==
+          head.size() + body.size() + 1);
 }
 
 TEST_CASE("an empty verb is the command's; a contradicting one is refused") {
@@ -110,7 +111,8 @@ TEST_CASE("B-14: a caller's own content-length must agree, and is written where 
 
 TEST_CASE("B-07: no body on a frame that has none, in any version") {
     for (const version v : stomp::all_versions) {
-        for (const command c : {command::connect, command::subscribe, command::ack, command::receipt, command::disconnect}) {
+        for (const command c :
+             {command::connect, command::subscribe, command::ack, command::receipt, command::disconnect}) {
             CHECK(refusal({c, {}, {}, "x"}, v) == errc::body_not_allowed);
         }
         for (const command c : {command::send, command::message, command::error}) {
@@ -131,8 +133,8 @@ TEST_CASE("abuse 35, 36: every octet in a name and in a value, in every version"
                     const header h = in_name ? header{text, "v"} : header{"n", text};
                     const frame_view f{c, {}, std::span<const header>(&h, 1), {}};
                     const auto line = [&](std::string_view escaped) {
-                        return std::string(to_string(c)) + '\n' + (in_name ? "" : "n:") + "a" + std::string(escaped) + "b" +
-                               (in_name ? ":v" : "") + "\n\n" + '\0';
+                        return std::string(to_string(c)) + '\n' + (in_name ? "" : "n:") + "a" + std::string(escaped) +
+                               "b" + (in_name ? ":v" : "") + "\n\n" + '\0';
                     };
                     if (octet == '\0') {
                         CHECK(refusal(f, v) == errc::nul_in_header);
@@ -195,7 +197,8 @@ TEST_CASE("escapes at each place of texts of every length") {
 
 TEST_CASE("numbers of every length") {
     std::array<char, 20> text{};
-    for (std::uint64_t number : {std::uint64_t{0}, std::uint64_t{9}, std::uint64_t{10}, std::uint64_t{12345}, UINT64_MAX}) {
+    for (std::uint64_t number :
+         {std::uint64_t{0}, std::uint64_t{9}, std::uint64_t{10}, std::uint64_t{12345}, UINT64_MAX}) {
         const std::string expected = std::to_string(number);
         CHECK(stomp::detail::count_digits(number) == expected.size());
         const char* const end = stomp::detail::write_number(text.data(), number);
@@ -212,11 +215,39 @@ TEST_CASE("what measure() says is what write() writes, to the octet") {
     const std::array headers{header{"a:b", "c\nd"}, header{"plain", "value"}};
     for (const auto body : {""sv, "x"sv, "a\0b"sv}) {
         const frame_view f{command::send, {}, headers, body};
-        std::size_t size = 0;
-        REQUIRE(stomp::detail::measure(f, version::v1_2, {}, size) == errc::ok);
-        std::vector<char> exact(size);  // so that the sanitizers see one octet too many
-        CHECK(stomp::detail::write(f, version::v1_2, {}, exact.data()) == exact.data() + size);
-        CHECK(std::string_view(exact.data(), size) == encoded(f, version::v1_2));
+        stomp::detail::frame_plan plan;
+        REQUIRE(stomp::detail::measure(f, version::v1_2, {}, plan) == errc::ok);
+        std::vector<char> exact(plan.size);  // so that the sanitizers see one octet too many
+        CHECK(stomp::detail::write(f, version::v1_2, {}, plan, exact.data()) == exact.data() + plan.size);
+        CHECK(std::string_view(exact.data(), plan.size) == encoded(f, version::v1_2));
+    }
+}
+
+TEST_CASE("H-08 is_plain finds each special octet at every place of every length, and write_text copies every length") {
+    for (std::size_t size = 0; size <= 70; ++size) {
+        std::string text(size, 'a');
+        for (std::size_t i = 0; i < size; ++i) text[i] = static_cast<char>(' ' + (i * 7 + 3) % 24);  // below ':'
+        CHECK(stomp::detail::is_plain(text));
+        std::vector<char> copy(size + 1, '#');
+        CHECK(stomp::detail::write_text(copy.data(), text) == copy.data() + size);
+        CHECK(std::string_view(copy.data(), size) == text);
+        CHECK(copy[size] == '#');
+        for (std::size_t at = 0; at < size; ++at) {
+            for (const char special : {'\0', '\n', '\r', ':', '\\'}) {
+                std::vector<char> exact(text.begin(), text.end());
+                exact[at] = special;
+                const bool plain = stomp::detail::is_plain({exact.data(), size});
+                if (plain) FAIL_CHECK("octet " << int{special} << " at " << at << " of " << size);
+            }
+            // Neighbours of the special octets, and what has the eighth bit set, are ordinary.
+            for (const char ordinary :
+                 {'\x01', '\x09', '\x0b', '\x0c', '\x0e', '9', ';', '[', ']', '\x80', '\x8a', '\xba', '\xdc', '\xff'}) {
+                std::vector<char> exact(text.begin(), text.end());
+                exact[at] = ordinary;
+                if (!stomp::detail::is_plain({exact.data(), size}))
+                    FAIL_CHECK(int{ordinary} << " at " << at << " of " << size);
+            }
+        }
     }
 }
 

@@ -12,12 +12,23 @@ using stomp::detail::fields;
 using stomp::detail::missing_header;
 
 TEST_CASE("H-16: fields are the first entries of their names, and nothing of similar names or lengths") {
-    constexpr std::array<header, 17> headers{
-        header{"destination", "1"},  header{"transaction", "2"},  header{"id", "3"},        header{"ack", "4"},
-        header{"message-id", "5"},   header{"subscription", "6"}, header{"receipt", "7"},   header{"destination", "x"},
-        header{"transaction", "x"},  header{"id", "x"},           header{"ack", "x"},       header{"message-id", "x"},
-        header{"subscription", "x"}, header{"receipt", "x"},      header{"redelivered", ""}, header{"reply-to", ""},
-        header{"ID", ""}};
+    constexpr std::array<header, 17> headers{header{"destination", "1"},
+                                             header{"transaction", "2"},
+                                             header{"id", "3"},
+                                             header{"ack", "4"},
+                                             header{"message-id", "5"},
+                                             header{"subscription", "6"},
+                                             header{"receipt", "7"},
+                                             header{"destination", "x"},
+                                             header{"transaction", "x"},
+                                             header{"id", "x"},
+                                             header{"ack", "x"},
+                                             header{"message-id", "x"},
+                                             header{"subscription", "x"},
+                                             header{"receipt", "x"},
+                                             header{"redelivered", ""},
+                                             header{"reply-to", ""},
+                                             header{"ID", ""}};
     constexpr fields f(headers);
     STATIC_REQUIRE(f.destination == "1");
     STATIC_REQUIRE(f.transaction == "2");
@@ -27,9 +38,9 @@ TEST_CASE("H-16: fields are the first entries of their names, and nothing of sim
     STATIC_REQUIRE(f.subscription == "6");
     STATIC_REQUIRE(f.receipt == "7");
 
-    constexpr std::array<header, 8> others{header{"Destination", "x"}, header{"redelivered", "x"}, header{"ID", "x"},
-                                           header{"Ack", "x"},         header{"message_id", "x"},  header{"sub-cription", "x"},
-                                           header{"Receipt", "x"},     header{"", "x"}};
+    constexpr std::array<header, 8> others{
+        header{"Destination", "x"}, header{"redelivered", "x"},  header{"ID", "x"},      header{"Ack", "x"},
+        header{"message_id", "x"},  header{"sub-cription", "x"}, header{"Receipt", "x"}, header{"", "x"}};
     constexpr fields none(others);
     STATIC_REQUIRE(!none.destination);
     STATIC_REQUIRE(!none.transaction);

@@ -96,7 +96,8 @@ TEST_CASE("octets read into the parser's own buffer are not copied") {
 
 TEST_CASE("an input buffer is at least as large as asked for") {
     parser p;
-    for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{512}, std::size_t{5000}, std::size_t{100000}}) {
+    for (const std::size_t size :
+         {std::size_t{0}, std::size_t{1}, std::size_t{512}, std::size_t{5000}, std::size_t{100000}}) {
         CHECK(p.input_buffer(size).size() >= (std::max)(size, std::size_t{1}));
     }
 }
@@ -134,10 +135,14 @@ TEST_CASE("error offsets name the octet at fault") {
         errc error;
         std::size_t offset;
     } const cases[] = {
-        {"SE\0ND\n"sv, errc::malformed_command, 2},      {"SE\rND\n"sv, errc::bare_cr, 2},
-        {"SEND\nabc\n"sv, errc::header_no_colon, 5},     {"SEND\na:b\n:c\n"sv, errc::header_empty_name, 9},
-        {"SEND\na:\0\n"sv, errc::nul_in_header, 7},      {"SEND\na:b\n\0"sv, errc::missing_blank_line, 9},
-        {"SEND\na:b\\t\n"sv, errc::bad_escape, 8},       {"SEND\na:b\\\n"sv, errc::bad_escape, 8},
+        {"SE\0ND\n"sv, errc::malformed_command, 2},
+        {"SE\rND\n"sv, errc::bare_cr, 2},
+        {"SEND\nabc\n"sv, errc::header_no_colon, 5},
+        {"SEND\na:b\n:c\n"sv, errc::header_empty_name, 9},
+        {"SEND\na:\0\n"sv, errc::nul_in_header, 7},
+        {"SEND\na:b\n\0"sv, errc::missing_blank_line, 9},
+        {"SEND\na:b\\t\n"sv, errc::bad_escape, 8},
+        {"SEND\na:b\\\n"sv, errc::bad_escape, 8},
         {"ACK\nid:1\n\nx\0"sv, errc::body_not_allowed, 10},
         {"SEND\ncontent-length:x\n\n"sv, errc::bad_content_length, 20},
         {"SEND\ncontent-length:1\n\nab\0"sv, errc::missing_terminator, 24},
@@ -277,9 +282,11 @@ TEST_CASE("strictness: what 1.16 says of each level") {
         {version::v1_2, "SEND\xff\n\n\0"sv, errc::invalid_utf8, errc::ok, errc::ok},
         {version::v1_0, "SEND\nk:\xff\n\n\0"sv, errc::ok, errc::ok, errc::ok},
         {version::v1_2, "SEND\n\n\xff\0"sv, errc::ok, errc::ok, errc::ok},
-        {version::v1_2, "SEND\ncontent-length:1\ncontent-length:2\n\na\0"sv, errc::content_length_conflict, errc::ok, errc::ok},
+        {version::v1_2, "SEND\ncontent-length:1\ncontent-length:2\n\na\0"sv, errc::content_length_conflict, errc::ok,
+         errc::ok},
         {version::v1_2, "SEND\ncontent-length:1\ncontent-length:1\n\na\0"sv, errc::ok, errc::ok, errc::ok},
-        {version::v1_2, "SEND\ncontent-length: 1 \n\na\0"sv, errc::bad_content_length, errc::bad_content_length, errc::ok},
+        {version::v1_2, "SEND\ncontent-length: 1 \n\na\0"sv, errc::bad_content_length, errc::bad_content_length,
+         errc::ok},
         {version::v1_0, "SEND\ncontent-length: 1\n\na\0"sv, errc::bad_content_length, errc::ok, errc::ok},
         {version::v1_2, "\0SEND\n\n\0"sv, errc::malformed_command, errc::malformed_command, errc::ok},
         {version::v1_2, "DISCONNECT\na:b\n\0"sv, errc::missing_blank_line, errc::missing_blank_line, errc::ok},
@@ -314,7 +321,8 @@ TEST_CASE("abuse 7, B-12: a content-length that is no number is an error, never 
     for (const char* value : {"", "abc", "0x1", "+1", "-1", "-0", " 1", "1 ", "1,2", "1e3", "1.0", "\xd9\xa1", "1\\n",
                               "\xc2\xb2", "1_000", "123456789012345678901234567890x"}) {
         INFO(value);
-        CHECK(error_of(version::v1_2, std::string("SEND\ncontent-length:") + value + "\n\na") == errc::bad_content_length);
+        CHECK(error_of(version::v1_2, std::string("SEND\ncontent-length:") + value + "\n\na") ==
+              errc::bad_content_length);
     }
 }
 
@@ -336,20 +344,17 @@ TEST_CASE("abuse 19, 20: escapes are decoded once, and only those that are defin
         std::optional<version> v;
         std::string_view escaped, plain;
     } const cases[] = {
-        {version::v1_2, "\\\\n", "\\n"},
-        {version::v1_2, "\\\\\\\\c", "\\\\c"},
-        {version::v1_2, "\\\\\\c\\\\", "\\:\\"},
-        {version::v1_2, "\\r\\n\\c\\\\", "\r\n:\\"},
-        {version::v1_1, "\\n\\c\\\\", "\n:\\"},
-        {version::v1_0, "\\n\\x\\", "\\n\\x\\"},
-        {std::nullopt, "\\n\\x\\", "\n\\x\\"},
-        {std::nullopt, "\\\\n\\r", "\\n\r"},
+        {version::v1_2, "\\\\n", "\\n"},         {version::v1_2, "\\\\\\\\c", "\\\\c"},
+        {version::v1_2, "\\\\\\c\\\\", "\\:\\"}, {version::v1_2, "\\r\\n\\c\\\\", "\r\n:\\"},
+        {version::v1_1, "\\n\\c\\\\", "\n:\\"},  {version::v1_0, "\\n\\x\\", "\\n\\x\\"},
+        {std::nullopt, "\\n\\x\\", "\n\\x\\"},   {std::nullopt, "\\\\n\\r", "\\n\r"},
     };
     for (const auto& c : cases) {
         INFO(c.escaped);
         for (std::size_t before = 0; before < 70; ++before) {  // at each place of a block
             parser p = parser_of(c.v);
-            p.feed("SEND\n" + std::string(before, 'p') + std::string(c.escaped) + "x:" + std::string(c.escaped) + "v\nlast:1\n\n" + '\0');
+            p.feed("SEND\n" + std::string(before, 'p') + std::string(c.escaped) + "x:" + std::string(c.escaped) +
+                   "v\nlast:1\n\n" + '\0');
             REQUIRE(p.next() == parse_status::frame);
             REQUIRE(p.frame().headers.size() == 2);
             CHECK(p.frame().headers[0].name == std::string(before, 'p') + std::string(c.plain) + "x");
@@ -385,7 +390,8 @@ TEST_CASE("no allocation per frame, however the octets arrive") {
         wire += frame_of(static_cast<std::size_t>(i) * 3);
         wire += "MESSAGE\r\nsubscription:0\r\nmessage-id:a\\cb\r\ndestination:/t\r\n\r\nwithout length\0\n"sv;
     }
-    for (const std::size_t piece : {std::size_t{1}, std::size_t{100}, std::size_t{4096}, std::size_t{65536}, wire.size()}) {
+    for (const std::size_t piece :
+         {std::size_t{1}, std::size_t{100}, std::size_t{4096}, std::size_t{65536}, wire.size()}) {
         parser p = parser_of(version::v1_2);
         const auto run = [&] {
             std::size_t frames = 0;
@@ -548,7 +554,9 @@ constexpr errc constant_error(const char (&wire)[N], std::optional<version> v, s
     for (std::size_t i = 0; i < N; ++i) octets[i] = wire[i];
     std::array<stomp::header, 8> storage{};
     const auto r = stomp::parse_frame(octets, storage, v, {}, s);  // the literal's own NUL ends the frame
-    return r.status == parse_status::frame ? errc::ok : r.status == parse_status::error ? r.error : errc::unexpected_eof;
+    return r.status == parse_status::frame   ? errc::ok
+           : r.status == parse_status::error ? r.error
+                                             : errc::unexpected_eof;
 }
 
 constexpr bool constant_frame() {

@@ -38,7 +38,8 @@ TEST_CASE("ring: a queue with both ends, in order whatever the wrap") {
                 break;
         }
         bool same = r.size() == model.size();
-        for (std::size_t n = 0; same && n < model.size(); ++n) same = r[n] == model[n] && std::as_const(r)[n] == model[n];
+        for (std::size_t n = 0; same && n < model.size(); ++n)
+            same = r[n] == model[n] && std::as_const(r)[n] == model[n];
         REQUIRE(same);
         if (!model.empty()) {
             REQUIRE(r.front() == model.front());

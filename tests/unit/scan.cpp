@@ -38,7 +38,8 @@ void check_block(const char* block) {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("scan: each octet at each place of a block", "", detail::portable_scan, detail::native_scan, detail::scan) {
+TEMPLATE_TEST_CASE("scan: each octet at each place of a block", "", detail::portable_scan, detail::native_scan,
+                   detail::scan) {
     for (int octet = 0; octet < 256; ++octet) {
         for (const char background : {'a', '\0', '\n', ':', '\xff', '\\'}) {
             std::array<char, detail::block_size> block{};
@@ -71,7 +72,8 @@ TEMPLATE_TEST_CASE("scan: random octets at every alignment", "", detail::portabl
         // On the heap and of exactly this size: a look outside is seen by the sanitizers and by valgrind.
         std::vector<char> octets(detail::block_size + random() % 64);
         for (char& c : octets) c = round % 2 == 0 ? static_cast<char>(random()) : "\n:\r\\a\0"[random() % 6];
-        for (std::size_t at = 0; at + detail::block_size <= octets.size(); ++at) check_block<TestType>(octets.data() + at);
+        for (std::size_t at = 0; at + detail::block_size <= octets.size(); ++at)
+            check_block<TestType>(octets.data() + at);
     }
 }
 
@@ -92,7 +94,8 @@ TEST_CASE("find_octet: the first one, or the end") {
 }
 
 namespace {
-constexpr char sample[detail::block_size + 1] = "SEND\ndestination:/q\nk:\\n\r\n\nbody.................................";
+constexpr char sample[detail::block_size + 1] =
+    "SEND\ndestination:/q\nk:\\n\r\n\nbody.................................";
 }
 static_assert(detail::scan::find(sample, '\r') == std::uint64_t{1} << 24);
 static_assert(detail::scan::find_marks(sample).lf == ((1u << 4) | (1u << 19) | (1u << 25) | (1u << 26)));

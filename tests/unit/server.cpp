@@ -34,12 +34,8 @@ TEST_CASE("F-05 H-12: what has to be echoed and holds a CR that 1.0 and 1.1 cann
     const auto v = GENERATE(version::v1_0, version::v1_1);
     lone_server s;
     s.open(v);
-    SECTION("a subscription id") {
-        CHECK(s.feed("SUBSCRIBE\ndestination:/q\nid:a\rb\n\n^@") == "closed bare_cr\n");
-    }
-    SECTION("a receipt") {
-        CHECK(s.feed("SEND\ndestination:/q\nreceipt:a\rb\n\nx^@") == "closed bare_cr\n");
-    }
+    SECTION("a subscription id") { CHECK(s.feed("SUBSCRIBE\ndestination:/q\nid:a\rb\n\n^@") == "closed bare_cr\n"); }
+    SECTION("a receipt") { CHECK(s.feed("SEND\ndestination:/q\nreceipt:a\rb\n\nx^@") == "closed bare_cr\n"); }
     SECTION("a receipt of a frame that is wrong for another reason") {
         CHECK(s.feed("SEND\nreceipt:a\rb\n\nx^@") == "closed missing_header\n");
     }
@@ -53,8 +49,9 @@ TEST_CASE("H-03: in 1.2 a CR in an id or a receipt is escaped and comes back") {
     s.open();
     s.feed("SUBSCRIBE\ndestination:/q\nid:a\\rb\nreceipt:c\\rd\n\n^@");
     CHECK(s.session.message(s.subscription, hello, 1) == errc::ok);
-    CHECK(s.frames() == "RECEIPT receipt-id:c\\rd\n"
-                        "MESSAGE subscription:a\\rb message-id:s-0-1 destination:/q content-length:5 [hello]\n");
+    CHECK(s.frames() ==
+          "RECEIPT receipt-id:c\\rd\n"
+          "MESSAGE subscription:a\\rb message-id:s-0-1 destination:/q content-length:5 [hello]\n");
 }
 
 // ---- receipts ----------------------------------------------------------------------------------------------
@@ -133,12 +130,14 @@ TEST_CASE("R-02: without auto_receipt the application answers, when it likes") {
         if (e.frame.get_or("receipt") == "now") CHECK(s.session.receipt_for(e.frame) == errc::ok);
         if (!e.frame.get("receipt")) CHECK(s.session.receipt_for(e.frame) == errc::ok);  // no effect
     };
-    s.feed("SEND\ndestination:/q\nreceipt:later\n\n^@SEND\ndestination:/q\n\n^@SEND\ndestination:/q\nreceipt:now\n\n^@");
+    s.feed(
+        "SEND\ndestination:/q\nreceipt:later\n\n^@SEND\ndestination:/q\n\n^@SEND\ndestination:/q\nreceipt:now\n\n^@");
     CHECK(s.session.receipt("later") == errc::ok);
     CHECK(s.frames() == "RECEIPT receipt-id:now\nRECEIPT receipt-id:later\n");
     // What the session answers by itself it answers at once.
-    s.feed("BEGIN\ntransaction:t\nreceipt:b\n\n^@SEND\ndestination:/q\ntransaction:t\nreceipt:e\n\n^@"
-           "ABORT\ntransaction:t\nreceipt:a\n\n^@");
+    s.feed(
+        "BEGIN\ntransaction:t\nreceipt:b\n\n^@SEND\ndestination:/q\ntransaction:t\nreceipt:e\n\n^@"
+        "ABORT\ntransaction:t\nreceipt:a\n\n^@");
     CHECK(s.frames() == "RECEIPT receipt-id:b\nRECEIPT receipt-id:e\nRECEIPT receipt-id:a\n");
 }
 
@@ -183,8 +182,9 @@ TEST_CASE("R-02: receipt_for() answers the event in hand, once") {
 }
 
 TEST_CASE("R-06: fail() cancels the receipt of the event in hand, of any kind") {
-    const auto* const frame = GENERATE("SEND\ndestination:/q\nreceipt:r\n\nx^@", "SUBSCRIBE\nid:1\ndestination:/q\nreceipt:r\n\n^@",
-                                       "DISCONNECT\nreceipt:r\n\n^@");
+    const auto* const frame =
+        GENERATE("SEND\ndestination:/q\nreceipt:r\n\nx^@", "SUBSCRIBE\nid:1\ndestination:/q\nreceipt:r\n\n^@",
+                 "DISCONNECT\nreceipt:r\n\n^@");
     lone_server s;
     s.open();
     s.also = [&](const server_event& e) {
@@ -259,9 +259,10 @@ TEST_CASE("An empty shared_message is no message") {
     CHECK(s.session.message(s.subscription, nothing, 1) == errc::missing_header);
 }
 
-TEST_CASE("SV-03 A-14: the layout of a MESSAGE, private headers first, the same from a frame and from a shared message") {
-    const std::array<header, 4> headers{header{"destination", "/q"}, header{"k", "a:b"}, header{"content-type", "text/plain"},
-                                        header{"content-length", "5"}};
+TEST_CASE(
+    "SV-03 A-14: the layout of a MESSAGE, private headers first, the same from a frame and from a shared message") {
+    const std::array<header, 4> headers{header{"destination", "/q"}, header{"k", "a:b"},
+                                        header{"content-type", "text/plain"}, header{"content-length", "5"}};
     const frame_view sent{command::send, {}, headers, "hello"};
     const bool shared = GENERATE(false, true);
     const bool tracked = GENERATE(false, true);
@@ -322,7 +323,7 @@ TEST_CASE("message() with a message-id of the caller's, where the version does n
     CHECK(frame.find("message-id:", frame.find("message-id:") + 1) == frame.npos);
     CHECK(frame.find("x:y\n") != frame.npos);
     if (!tracked) return;
-    const std::string ack = v == version::v1_2 ? "ACK\nid:s-1-1\n\n^@"
+    const std::string ack = v == version::v1_2   ? "ACK\nid:s-1-1\n\n^@"
                             : v == version::v1_1 ? "ACK\nmessage-id:s-1-1\nsubscription:1\n\n^@"
                                                  : "ACK\nmessage-id:s-1-1\n\n^@";
     CHECK(s.feed(ack).starts_with("ack settled=1: "));
@@ -367,8 +368,9 @@ TEST_CASE("B-06: a content-length policy that a body contradicts refuses the mes
     CHECK(s.output() == wire("MESSAGE\nsubscription:1\nmessage-id:s-0-1\ndestination:/q\n\nhello^@"));
     // Details of an ERROR may hold anything, so they are counted whatever the policy.
     s.session.fail(std::string_view("a\0b", 3));
-    CHECK(s.output() ==
-          wire("ERROR\nmessage:the application ended the session\ncontent-type:text/plain\ncontent-length:3\n\na^@b^@"));
+    CHECK(
+        s.output() ==
+        wire("ERROR\nmessage:the application ended the session\ncontent-type:text/plain\ncontent-length:3\n\na^@b^@"));
 }
 
 TEST_CASE("A shared_message stores its body once, and its head once where the versions agree") {
@@ -403,7 +405,8 @@ TEST_CASE("L-05 T-11: each limit of a session, at n and at n + 1") {
         CHECK(s.feed("SUBSCRIBE\ndestination:/q\nid:4\n\n^@") == "closed limit_subscriptions\n");
     }
     SECTION("transactions") {
-        CHECK(s.feed("BEGIN\ntransaction:a\n\n^@BEGIN\ntransaction:b\n\n^@ABORT\ntransaction:a\n\n^@BEGIN\ntransaction:c\n\n^@") == "");
+        CHECK(s.feed("BEGIN\ntransaction:a\n\n^@BEGIN\ntransaction:b\n\n^@ABORT\ntransaction:a\n\n^@BEGIN\ntransaction:"
+                     "c\n\n^@") == "");
         CHECK(s.feed("BEGIN\ntransaction:d\n\n^@") == "closed limit_transactions\n");
     }
     SECTION("frames in a transaction") {
@@ -599,7 +602,8 @@ TEST_CASE("E-03 H-19: what is said goes into the message header, or into the bod
     const auto [why, expected] = GENERATE_COPY(table<std::string, std::string>({
         {"short and plain", "ERROR message:short and plain\n"},
         {"a:b", "ERROR message:the application ended the session content-type:text/plain content-length:3 [a:b]\n"},
-        {"a\nb\\", "ERROR message:the application ended the session content-type:text/plain content-length:4 [a\\nb\\\\]\n"},
+        {"a\nb\\",
+         "ERROR message:the application ended the session content-type:text/plain content-length:4 [a\\nb\\\\]\n"},
         {"", "ERROR message:the application ended the session\n"},
         {std::string(256, 'y'), "ERROR message:" + std::string(256, 'y') + "\n"},
         {long_text,
@@ -626,7 +630,9 @@ TEST_CASE("C-01: a first line that is no CONNECT ends the session at once, and n
         {"connect\n", errc::not_connected, true},
         {"CONNECTED\n", errc::not_connected, true},
         {"\n\nCONNECT \n", errc::not_connected, true},
-        {"\xef\xbb\xbf" "CONNECT\n", errc::not_connected, true},
+        {"\xef\xbb\xbf"
+         "CONNECT\n",
+         errc::not_connected, true},
         {"\x16\x03\x01", errc::tls_on_plain_port, false},
         {"\x16", errc::tls_on_plain_port, false},
         {"CON^@", errc::malformed_command, true},
@@ -682,10 +688,10 @@ TEST_CASE("A-19: nothing but an unsettled message's own id settles it") {
     s.feed("SUBSCRIBE\nid:1\ndestination:/q\nack:client\n\n^@");
     for (const std::uint64_t tag : {1U, 2U}) CHECK(s.session.message(s.subscription, hello, tag) == errc::ok);
     s.output();
-    const auto* const id = GENERATE("", "s", "s-", "s-1", "s-1-", "s--1", "s-1-1-", "s-1-1x", "xs-1-1", "s-01-1", "s-1-01",
-                                    "s-0-1", "s-1-0", "s-3-3", "s-1-2", "s-2-1", "t-1-1", "S-1-1", "s-1-1 ", " s-1-1", "-1-1",
-                                    "s-+1-1", "s-1--1", "s-4294967297-1", "s-1-18446744073709551617", "s-00000000000000000001-1",
-                                    "s-99999999999999999999-1", "s-1-9999999999999999999");
+    const auto* const id = GENERATE("", "s", "s-", "s-1", "s-1-", "s--1", "s-1-1-", "s-1-1x", "xs-1-1", "s-01-1",
+                                    "s-1-01", "s-0-1", "s-1-0", "s-3-3", "s-1-2", "s-2-1", "t-1-1", "S-1-1", "s-1-1 ",
+                                    " s-1-1", "-1-1", "s-+1-1", "s-1--1", "s-4294967297-1", "s-1-18446744073709551617",
+                                    "s-00000000000000000001-1", "s-99999999999999999999-1", "s-1-9999999999999999999");
     INFO(id);
     CHECK(s.feed(std::string("ACK\nid:") + id + "\n\n^@") == "closed unknown_ack settled=1,2\n");
 }
@@ -741,11 +747,14 @@ TEST_CASE("Events name the subscription concerned") {
     s.feed("SUBSCRIBE\nid:1\ndestination:/q\nack:client-individual\n\n^@");
     const auto first = s.subscription;
     s.feed("SUBSCRIBE\nid:2\ndestination:/q\nack:client-individual\n\n^@");
-    for (const auto h : {first, s.subscription, first, s.subscription}) CHECK(s.session.message(h, hello, 1) == errc::ok);
+    for (const auto h : {first, s.subscription, first, s.subscription})
+        CHECK(s.session.message(h, hello, 1) == errc::ok);
     s.feed("ACK\nid:s-1-1\n\n^@NACK\nid:s-2-2\n\n^@");
     CHECK(named == std::vector{first, s.subscription});
     named.clear();
-    s.feed("BEGIN\ntransaction:t\n\n^@ACK\nid:s-3-3\ntransaction:t\n\n^@NACK\nid:s-4-4\ntransaction:t\n\n^@COMMIT\ntransaction:t\n\n^@");
+    s.feed(
+        "BEGIN\ntransaction:t\n\n^@ACK\nid:s-3-3\ntransaction:t\n\n^@NACK\nid:s-4-4\ntransaction:t\n\n^@"
+        "COMMIT\ntransaction:t\n\n^@");
     CHECK(named == std::vector<stomp::subscription_handle>{{}, first, s.subscription});
     named.clear();
     s.feed("UNSUBSCRIBE\nid:2\n\n^@");

@@ -29,7 +29,8 @@ TEST_CASE("Every refused cell has a reason, and no other but a failing one has a
 TEST_CASE("C-01 SV-01: who may say what") {
     for (std::size_t i = 1; i < stomp::command_count; ++i) {
         const auto c = static_cast<command>(i);
-        CHECK((look_up(server_state::connecting, c).what == action::greet) == (c == command::connect || c == command::stomp));
+        CHECK((look_up(server_state::connecting, c).what == action::greet) ==
+              (c == command::connect || c == command::stomp));
         CHECK(look_up(server_state::deciding, c).what == action::refuse);
         const bool handshake = c == command::connect || c == command::stomp;
         CHECK((look_up(server_state::connected, c).what == action::refuse) == (handshake || !is_client_command(c)));

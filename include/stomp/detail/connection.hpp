@@ -100,7 +100,8 @@ public:
 
     /// Saturating: no duration, however long, wraps around.
     static time_point later(time_point from, milliseconds after) noexcept {
-        const auto room = std::chrono::duration_cast<milliseconds>((time_point::max)() - (std::max)(from, time_point{}));
+        const auto room =
+            std::chrono::duration_cast<milliseconds>((time_point::max)() - (std::max)(from, time_point{}));
         return after >= room ? (time_point::max)() : from + after;
     }
 
@@ -323,7 +324,8 @@ protected:
     }
 
     /// What is asked for as it can be offered: not below the least intervals, and a number that peers can read.
-    static heart_beat offer_of(const heart_beat& asked, milliseconds least_can_send, milliseconds least_wants) noexcept {
+    static heart_beat offer_of(const heart_beat& asked, milliseconds least_can_send,
+                               milliseconds least_wants) noexcept {
         const auto fit = [](milliseconds interval, milliseconds least) {
             return interval.count() <= 0 ? milliseconds(0) : (std::clamp)(interval, least, milliseconds(UINT32_MAX));
         };
@@ -372,12 +374,12 @@ protected:
 
     /// Encodes a frame into the output, which must not grow beyond `most` octets.
     [[nodiscard]] errc queue(const frame_view& f, version v, std::size_t most) {
-        std::size_t size = 0;
-        if (const errc e = measure(f, v, settings_.encoding, size); e != errc::ok) return e;
-        const std::size_t total = size + (settings_.trailing_eol ? 1 : 0);
+        frame_plan plan;
+        if (const errc e = measure(f, v, settings_.encoding, plan); e != errc::ok) return e;
+        const std::size_t total = plan.size + (settings_.trailing_eol ? 1 : 0);
         if (total > most) return errc::frame_too_large;
         if (total > most - (std::min)(most, out_.size())) return errc::output_full;
-        write(f, v, settings_.encoding, out_.append(size));
+        write(f, v, settings_.encoding, plan, out_.append(plan.size));
         end_frame();
         return errc::ok;
     }
@@ -416,14 +418,14 @@ protected:
     std::size_t max_input_;
     milliseconds send_every_{0};
     milliseconds dead_after_{0};
-    errc silence_ = errc::ok; // what it means that the peer is silent for so long
-    errc lost_ = errc::ok;   // why no more input will come
-    bool starved_ = true;    // the parser has used all there is
-    bool listening_ = false; // the peer's deadlines run
-    bool paused_ = false;    // by the caller
-    bool over_ = false;      // nothing more is parsed or sent by the application
-    bool muted_ = false;     // what is left in the output is not to be sent
-    bool finished_ = false;  // close the transport
+    errc silence_ = errc::ok;  // what it means that the peer is silent for so long
+    errc lost_ = errc::ok;     // why no more input will come
+    bool starved_ = true;      // the parser has used all there is
+    bool listening_ = false;   // the peer's deadlines run
+    bool paused_ = false;      // by the caller
+    bool over_ = false;        // nothing more is parsed or sent by the application
+    bool muted_ = false;       // what is left in the output is not to be sent
+    bool finished_ = false;    // close the transport
 };
 
 }  // namespace stomp::inline v0::detail

@@ -85,9 +85,9 @@ struct sse2_scan {
 
     static head_marks find_marks(const char* block) noexcept {
         return {find(block, '\n'), find(block, ':'), each(block, [](__m128i v) {
-                    return _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(v, _mm_setzero_si128()),
-                                                     _mm_cmpeq_epi8(v, _mm_set1_epi8('\r'))),
-                                        _mm_cmpeq_epi8(v, _mm_set1_epi8('\\')));
+                    return _mm_or_si128(
+                        _mm_or_si128(_mm_cmpeq_epi8(v, _mm_setzero_si128()), _mm_cmpeq_epi8(v, _mm_set1_epi8('\r'))),
+                        _mm_cmpeq_epi8(v, _mm_set1_epi8('\\')));
                 })};
     }
 
