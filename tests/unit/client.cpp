@@ -546,6 +546,26 @@ TEST_CASE("C-26: a subscription made before CONNECTED follows it at once, with i
     CHECK(c.session.pending_receipts() == 1);
 }
 
+TEST_CASE("A recorded subscription that is taken back while others are still being sent is left out, the rest follow") {
+    client_options o{.host = "h"};
+    o.limits.max_output = 300;
+    lone_client c(o);
+    const std::string where(90, 'd');
+    for (const auto* id : {"1", "2", "3", "4", "5"}) CHECK(c.session.subscribe(id, where) == errc::ok);
+    c.open();
+    const std::string sent = wire("SUBSCRIBE\nid:1\ndestination:" + where + "\nack:auto\n\n^@");
+    CHECK(c.session.unsent() == 2 * sent.size());  // no room for more
+    CHECK(c.session.send("/q", "x") == errc::output_full);
+    CHECK(c.session.unsubscribe("3") == errc::ok);  // the next one
+    CHECK(c.session.unsubscribe("5") == errc::ok);  // the last one
+    std::string ids;
+    for (const char octet : c.output()) {
+        if (octet >= '1' && octet <= '9') ids += octet;
+    }
+    CHECK(ids == "124");
+    CHECK(c.session.send("/q", "x") == errc::ok);
+}
+
 TEST_CASE("A receipt of a subscription that was never sent is unconfirmed when the connection ends") {
     lone_client c;
     CHECK(c.session.subscribe("b", "/b", ack_mode::client, {{"receipt", "r"}}) == errc::ok);
