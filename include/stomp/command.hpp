@@ -38,20 +38,37 @@ enum class command : std::uint8_t {
 
 inline constexpr std::size_t command_count = 16;
 
+namespace detail {
+inline constexpr std::array<std::string_view, command_count> verbs{
+    "",      "CONNECT", "STOMP", "SEND",       "SUBSCRIBE", "UNSUBSCRIBE", "ACK",     "NACK",
+    "BEGIN", "COMMIT",  "ABORT", "DISCONNECT", "CONNECTED", "MESSAGE",     "RECEIPT", "ERROR"};
+}  // namespace detail
+
 /// The verb on the wire: "SEND". Empty for `unknown`.
-constexpr std::string_view to_string(command c) noexcept {
-    constexpr std::array<std::string_view, command_count> verbs{
-        "",      "CONNECT", "STOMP", "SEND",       "SUBSCRIBE", "UNSUBSCRIBE", "ACK",     "NACK",
-        "BEGIN", "COMMIT",  "ABORT", "DISCONNECT", "CONNECTED", "MESSAGE",     "RECEIPT", "ERROR"};
-    return verbs[static_cast<std::size_t>(c)];
-}
+constexpr std::string_view to_string(command c) noexcept { return detail::verbs[static_cast<std::size_t>(c)]; }
 
 /// The command with exactly this verb (case counts), else `unknown`. Spec: STOMP 1.2 "STOMP Frames".
 constexpr command parse_command(std::string_view verb) noexcept {
-    for (std::size_t i = 1; i < command_count; ++i) {
-        if (verb == to_string(static_cast<command>(i))) return static_cast<command>(i);
+    switch (verb.size()) {  // where the size is known, a comparison is one or two instructions
+        case 3: return verb == "ACK" ? command::ack : command::unknown;
+        case 4: return verb == "SEND" ? command::send : verb == "NACK" ? command::nack : command::unknown;
+        case 5:
+            if (verb == "BEGIN") return command::begin;
+            if (verb == "ABORT") return command::abort;
+            if (verb == "ERROR") return command::error;
+            return verb == "STOMP" ? command::stomp : command::unknown;
+        case 6: return verb == "COMMIT" ? command::commit : command::unknown;
+        case 7:
+            if (verb == "MESSAGE") return command::message;
+            if (verb == "RECEIPT") return command::receipt;
+            return verb == "CONNECT" ? command::connect : command::unknown;
+        case 9:
+            if (verb == "SUBSCRIBE") return command::subscribe;
+            return verb == "CONNECTED" ? command::connected : command::unknown;
+        case 10: return verb == "DISCONNECT" ? command::disconnect : command::unknown;
+        case 11: return verb == "UNSUBSCRIBE" ? command::unsubscribe : command::unknown;
+        default: return command::unknown;
     }
-    return command::unknown;
 }
 
 /// Sent by clients (a server that sends it breaks the protocol).

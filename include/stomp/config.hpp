@@ -22,6 +22,15 @@
 #define STOMP_LIFETIMEBOUND
 #endif
 
+// For what is rarely done: kept out of the functions that do the work, whose registers it would take.
+#if defined(__GNUC__)
+#define STOMP_NOINLINE [[gnu::noinline]]
+#elif defined(_MSC_VER)
+#define STOMP_NOINLINE __declspec(noinline)
+#else
+#define STOMP_NOINLINE
+#endif
+
 // Checks the library's own invariants. Off unless you define it before the first include, for example as
 // assert(condition); it never guards against a peer: what a peer sends ends in an errc.
 #ifndef STOMP_ASSERT

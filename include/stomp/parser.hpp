@@ -18,9 +18,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <new>
 #include <optional>
 #include <span>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -37,24 +39,23 @@ namespace detail {
 /// What the version and the strictness say of a frame's octets.
 struct dialect {
     std::optional<stomp::version> version;
-    stomp::strictness strictness = stomp::strictness::standard;
+    bool strict = false;
+    bool lenient = false;
+    bool crlf = true;  // CR LF ends a line as LF does; also before negotiation: a 1.2 client may send its CONNECT so
+    bool cr_is_text = false;     // elsewhere a CR is an octet like any other in 1.0 and 1.1, and an error in 1.2
+    bool trims_values = false;   // 1.0 peers write a blank after the colon
+    bool body_anywhere = false;  // 1.0 says of most frames nothing at all, so a body is just delivered
 
-    /// CR LF ends a line as LF does. Before negotiation too: a 1.2 client may send its CONNECT so.
-    constexpr bool crlf() const noexcept {
-        if (version == version::v1_1) return strictness == strictness::lenient;
-        if (version == version::v1_0) return strictness != strictness::strict;
-        return true;
+    constexpr dialect() noexcept = default;
+    constexpr dialect(std::optional<stomp::version> v, strictness s) noexcept
+        : version(v), strict(s == strictness::strict), lenient(s == strictness::lenient) {
+        if (!v || *v == version::v1_2) return;
+        const bool v1_0 = *v == version::v1_0;
+        crlf = v1_0 ? !strict : lenient;
+        cr_is_text = true;
+        trims_values = v1_0 && !strict;
+        body_anywhere = v1_0;
     }
-    /// Elsewhere a CR is an octet like any other in 1.0 and 1.1, and an error in 1.2.
-    constexpr bool cr_is_text() const noexcept { return version && *version != version::v1_2; }
-    /// 1.0 peers write a blank after the colon.
-    constexpr bool trims_values() const noexcept {
-        return version == version::v1_0 && strictness != strictness::strict;
-    }
-    /// 1.0 says of most frames nothing at all, so a body is just delivered.
-    constexpr bool body_anywhere() const noexcept { return version == version::v1_0; }
-    constexpr bool strict() const noexcept { return strictness == strictness::strict; }
-    constexpr bool lenient() const noexcept { return strictness == strictness::lenient; }
 };
 
 constexpr bool is_blank(char octet) noexcept { return octet == ' ' || octet == '\t'; }
@@ -69,17 +70,26 @@ constexpr std::string_view trim_back(std::string_view text) noexcept {
     return text;
 }
 
-/// Where the header entries go: the caller's array, or a vector that grows.
+/// Where the header entries go: the caller's array, or a vector that grows. Never more than a frame may have.
 struct header_storage {
-    std::span<header> entries;
+    header* begin;
+    header* end;
     std::vector<header>* owner = nullptr;
 
-    /// Makes room for one more entry than `count`; false if there is none to be had.
-    constexpr bool make_room(std::size_t count) {
-        if (count < entries.size()) return true;
-        if (owner == nullptr) return false;
-        owner->resize(count < 8 ? 16 : count * 2);
-        entries = *owner;
+    constexpr header_storage(std::span<header> entries, std::size_t most) noexcept
+        : begin(entries.data()), end(begin + (std::min)(entries.size(), most)) {}
+    header_storage(std::vector<header>& entries, std::size_t most) noexcept : header_storage(std::span(entries), most) {
+        owner = &entries;
+    }
+
+    constexpr std::span<header> first(std::size_t count) const noexcept { return {begin, count}; }
+
+    /// Makes room for more entries, up to `most`; false if there is none to be had.
+    constexpr bool grow(std::size_t most) {
+        const auto size = static_cast<std::size_t>(end - begin);
+        if (owner == nullptr || size >= most) return false;
+        if (owner->size() == size) owner->resize((std::max)(2 * size, std::size_t{16}));
+        *this = header_storage(*owner, most);
         return true;
     }
 };
@@ -90,35 +100,36 @@ struct header_storage {
 /// that is when escapes are decoded.
 ///
 /// Faults are found in the order of the octets and told by the octet that proves them, so that they do not depend on
-/// how the octets arrive.
-class frame_reader {
+/// how the octets arrive. Where a path is rarely taken its function is kept out of the way (STOMP_NOINLINE): that is
+/// worth more than anything else here, because the loop over the blocks then keeps its values in registers.
+template <class Scan>
+class basic_frame_reader {
 public:
-    constexpr frame_reader() noexcept = default;
-    constexpr explicit frame_reader(dialect rules) noexcept : rules_(rules) {}
+    constexpr basic_frame_reader() noexcept = default;
+    constexpr explicit basic_frame_reader(const dialect& rules) noexcept
+        : rules_(rules), adjusts_(rules.strict || rules.trims_values) {}
 
-    /// `size` octets of the stream are there; memory may be read up to `readable`.
-    constexpr parse_status read(char* frame, std::size_t size, std::size_t readable, const limits& bounds,
-                                header_storage& headers) {
+    constexpr parse_status read(char* frame, std::size_t size, const limits& bounds, header_storage& headers) {
         if (head_size_ == 0) {
-            if (const auto status = read_head(frame, size, readable, bounds, headers); status != parse_status::frame) {
+            if (const auto status = read_head(frame, size, bounds, headers); status != parse_status::frame) {
                 return status;
             }
         }
         if (const auto status = read_body(frame, size, bounds); status != parse_status::frame) return status;
-        if (has_escapes_) unescape_headers(frame, headers);
+        if (first_escape_ != unknown) unescape_headers(frame, headers.first(header_count_));
         return parse_status::frame;
     }
 
     constexpr frame_view view(const char* frame, std::span<const header> entries) const noexcept {
         return {command_, verb(frame), header_list(entries.first(header_count_)),
-                std::string_view(frame + head_size_, drops_body_ ? 0 : body_size_)};
+                std::string_view(frame + head_size_, body_ == body_rule::dropped ? 0 : body_size_)};
     }
 
     /// Empty until the command line has ended.
     constexpr std::string_view verb(const char* frame) const noexcept { return {frame, verb_size_}; }
     constexpr std::size_t header_count() const noexcept { return header_count_; }
     /// Octets of the frame, NUL included, once it is complete.
-    constexpr std::size_t size() const noexcept { return head_size_ + body_size_ + (has_terminator_ ? 1 : 0); }
+    constexpr std::size_t size() const noexcept { return head_size_ + body_size_ + 1; }
     constexpr errc error() const noexcept { return error_; }
     constexpr std::size_t error_offset() const noexcept { return error_offset_; }
 
@@ -131,223 +142,291 @@ private:
         return parse_status::error;
     }
 
+    static constexpr std::size_t first_bit(std::uint64_t bits) noexcept {
+        return static_cast<std::size_t>(std::countr_zero(bits));
+    }
+
+    /// The command line has not ended yet.
     constexpr bool in_command() const noexcept { return line_ == 0; }
 
-    constexpr parse_status read_head(const char* frame, std::size_t size, std::size_t readable, const limits& bounds,
+    constexpr parse_status read_head(const char* frame, std::size_t size, const limits& bounds,
                                      header_storage& headers) {
         const std::size_t window = (std::min)(size, bounds.max_head);
-        while (scanned_ < window) {
-            const std::size_t octets = (std::min)(window - scanned_, block_size);
-            const char* block = frame + scanned_;
-            char padded[block_size] = {};
-            if (readable - scanned_ < block_size) {
-                for (std::size_t i = 0; i < octets; ++i) padded[i] = block[i];
-                block = padded;
-            }
-            const std::uint64_t valid = ~std::uint64_t{0} >> (block_size - octets);
-            const head_marks found = scan::find_marks(block);
-            const std::uint64_t lf = found.lf & valid;
-            const std::uint64_t marks = lf | (found.colon & valid);
+        if (unsettled_ == scanned_ && scanned_ < window && !settle(frame[scanned_ - 1], frame[scanned_])) {
+            return end_oddly(frame, scanned_ - 1, bounds);
+        }
+        const std::size_t first_line = line_;
+        const std::size_t first_entry = header_count_;
+        std::size_t at = scanned_;
+        std::size_t begin = line_;
+        std::size_t colon = colon_;
+        header* entry = headers.begin + header_count_;
+        // One bit, the lowest, if the next block begins a header line, and if it begins before its first colon.
+        std::uint64_t starts_line = begin != 0 && begin == at ? 1 : 0;
+        std::uint64_t in_name = begin != 0 && colon >= at ? 1 : 0;
+        std::uint64_t stop = 0;
+        while (at < window) {
+            const std::size_t octets = window - at;
+            const head_marks found =
+                octets >= block_size ? Scan::find_marks(frame + at) : Scan::find_marks(frame + at, octets);
 
             // The first colon or LF of each line: a bit added at the line's first octet carries through all that is
             // neither, and on into the next block. No bit is added for the command line: it has no name.
-            const std::uint64_t line_starts = lf << 1 | (after_lf_ ? 1u : 0u);
-            const std::uint64_t carry = line_starts | (in_name_ ? 1u : 0u);
+            const std::uint64_t marks = found.lf | found.colon;
+            const std::uint64_t line_starts = found.lf << 1 | starts_line;
+            const std::uint64_t carry = line_starts | in_name;
             const std::uint64_t sum = ~marks + carry;
             const std::uint64_t firsts = sum & marks;
 
             // Where the head ends, or goes wrong: a line that is empty, has no colon or no name.
-            const std::uint64_t stops = firsts & (lf | line_starts);
-            std::uint64_t stop = stops & (~stops + 1);
-            errc fault = errc::ok;
-            if (follower_ != follower::any || (found.rare & valid & (stop - 1)) != 0) {
-                stop = look_closer(frame, block, lf, valid, stop, fault);
+            const std::uint64_t stops = firsts & (found.lf | line_starts);
+            stop = stops & (~stops + 1);
+            if ((found.rare & (stop - 1)) != 0) {
+                stop = look_closer(frame, at, window, begin, found.lf, found.rare & (stop - 1), stop);
             }
 
-            if (!take_lines(frame, (firsts | lf) & (stop - 1), bounds, headers)) return parse_status::error;
-            if (stop != 0) {
-                return end_head(frame, scanned_ + static_cast<std::size_t>(std::countr_zero(stop)), fault, bounds,
-                                headers);
+            // What is left: one bit per LF, one per first colon.
+            std::uint64_t lines = found.lf & (stop - 1);
+            std::uint64_t colons = firsts & (stop - 1);
+            const auto next_colon = [&] {  // at the end of the block or later: there is none in it
+                colon = at + first_bit(colons);
+                colons &= colons - 1;
+            };
+            if (begin == 0 && lines != 0) {
+                verb_size_ = at + first_bit(lines);
+                begin = verb_size_ + 1;
+                lines &= lines - 1;
             }
-            in_name_ = sum < carry;
-            after_lf_ = (lf >> (octets - 1) & 1) != 0;
-            scanned_ += octets;
+            if (colon >= at) next_colon();
+            for (; lines != 0; lines &= lines - 1) {
+                if (entry == headers.end) {
+                    const auto count = entry - headers.begin;
+                    if (!headers.grow(bounds.max_headers)) {
+                        stop = lines & (~lines + 1);
+                        fault_ = errc::limit_headers;
+                        break;
+                    }
+                    entry = headers.begin + count;
+                }
+                const std::size_t end = at + first_bit(lines);
+                *entry = {{frame + begin, colon - begin}, {frame + colon + 1, end - colon - 1}};
+                if (colon - begin == header_names::content_length.size() && length_ == unknown &&
+                    entry->name == header_names::content_length) {
+                    length_ = static_cast<std::size_t>(entry - headers.begin);
+                }
+                ++entry;
+                begin = end + 1;
+                next_colon();
+            }
+            if (stop != 0) break;
+            starts_line = found.lf >> (block_size - 1);
+            in_name = sum < carry ? 1 : 0;
+            at += block_size;
         }
-        if (!check_line(frame, scanned_, bounds)) return parse_status::error;
-        if (scanned_ >= bounds.max_head) return fail(errc::limit_head, bounds.max_head);
-        return parse_status::need_more;
+        scanned_ = stop != 0 ? at + first_bit(stop) : window;
+        line_ = begin;
+        colon_ = colon;
+        header_count_ = static_cast<std::size_t>(entry - headers.begin);
+
+        if (first_line == 0 && begin != 0 && !take_command(frame, bounds)) return parse_status::error;
+        // All that has arrived since the open line began is hardly ever longer than one line may be.
+        if (scanned_ - first_line > bounds.max_header_line) {
+            const auto taken = headers.first(header_count_).subspan(first_entry);
+            if (!check_lines(frame, taken, bounds)) return parse_status::error;
+        }
+        if (stop == 0) {
+            if (!check_line(frame, line_, window, bounds)) return parse_status::error;
+            if (window >= bounds.max_head) return fail(errc::limit_head, bounds.max_head);
+            return parse_status::need_more;
+        }
+        if (fault_ != errc::ok || scanned_ != line_ || frame[line_] != '\n') {
+            if (end_oddly(frame, scanned_, bounds) == parse_status::error) return parse_status::error;
+        } else {
+            head_size_ = line_ + 1;
+        }
+        scanned_ = head_size_;
+        return check_head(frame, bounds, headers);
     }
 
-    /// Looks at the CRs, NULs and backslashes of a block, up to `stop`. Returns the first fault among them, or `stop`.
-    constexpr std::uint64_t look_closer(const char* frame, const char* block, std::uint64_t lf, std::uint64_t valid,
-                                        std::uint64_t stop, errc& fault) noexcept {
-        const std::uint64_t before = (stop - 1) & valid;
-        const auto earliest = [&](std::uint64_t found, errc e) {
-            const std::uint64_t first = found & (~found + 1);
-            if (first != 0 && (first < stop || stop == 0 || (first == stop && fault == errc::ok))) {
-                stop = first;
-                fault = e;
+    /// Looks at the CRs, NULs and backslashes of a block. Returns the first of them that is wrong, or `stop`.
+    STOMP_NOINLINE constexpr std::uint64_t look_closer(const char* frame, std::size_t at, std::size_t window,
+                                                       std::size_t begin, std::uint64_t lf, std::uint64_t rare,
+                                                       std::uint64_t stop) noexcept {
+        std::uint64_t command_line = 0;
+        if (in_command() && command_ == command::unknown) {  // in_command(): or so it was when this call began
+            if (begin == 0) command_line = lf ^ (lf - 1);
+            command_ = parse_command(line(frame, 0, begin != 0 ? verb_size_ : lf != 0 ? at + first_bit(lf) : 0));
+        }
+        escaping_ = escaping_of(command_, rules_.version);
+        for (; rare != 0; rare &= rare - 1) {
+            const std::uint64_t bit = rare & (~rare + 1);
+            const std::size_t offset = at + first_bit(bit);
+            const char octet = frame[offset];
+            if (octet == '\0') {
+                fault_ = errc::nul_in_header;
+                return bit;
             }
-        };
-        earliest(scan::find(block, '\0') & before, errc::nul_in_header);
-
-        const std::uint64_t end = valid + 1;  // the octet after the block, if it is a short one
-        const auto overflows = [&](std::uint64_t bit) { return end == 0 ? (bit >> 63) != 0 : (bit << 1 & end) != 0; };
-        const follower expected = follower_;
-        follower_ = follower::any;
-
-        if (!rules_.cr_is_text()) {
-            const std::uint64_t cr = scan::find(block, '\r') & before;
-            earliest(((cr << 1 & valid) | (expected == follower::lf ? 1u : 0u)) & ~lf, errc::bare_cr);
-            if (overflows(cr)) follower_ = follower::lf;
-        }
-
-        std::uint64_t backslash = scan::find(block, '\\') & before;
-        escaping rules = escaping_;
-        if (in_command()) {  // then it may end in this block
-            backslash &= ~(lf ^ (lf - 1));
-            if (backslash != 0)
-                rules = escaping_of(parse_command(line(frame, scanned_ + bit_offset(lf))), rules_.version);
-        }
-        if (rules == escaping::none) return stop;
-        std::uint64_t letters = expected == follower::escape_letter ? 1u : 0u;
-        backslash &= ~letters;
-        while (backslash != 0) {
-            const std::uint64_t first = backslash & (~backslash + 1);
-            has_escapes_ = true;
-            if (overflows(first)) follower_ = follower::escape_letter;
-            letters |= first << 1 & valid;
-            backslash &= ~(first | first << 1);
-        }
-        if (rules == escaping::unknown) return stop;
-        for (; letters != 0; letters &= letters - 1) {
-            if (!unescaped(rules, block[bit_offset(letters)])) earliest(letters, errc::bad_escape);
+            if (octet == '\r' && rules_.crlf) has_cr_ = adjusts_ = true;
+            if (octet == '\r' && rules_.cr_is_text) continue;
+            const bool literal = escaping_ == escaping::none || (bit & command_line) != 0 || offset == letter_;
+            if (octet == '\\' && literal) continue;
+            if (offset + 1 == window) {
+                unsettled_ = window;
+            } else if (!settle(octet, frame[offset + 1])) {
+                return bit;
+            }
+            if (octet == '\\') {
+                letter_ = offset + 1;
+                first_escape_ = (std::min)(first_escape_, offset);
+            }
         }
         return stop;
     }
 
-    static constexpr std::size_t bit_offset(std::uint64_t bits) noexcept {
-        return static_cast<std::size_t>(std::countr_zero(bits));
+    /// Whether an octet may follow a CR or a backslash. A NUL may not, but is a fault of its own.
+    constexpr bool settle(char octet, char next) noexcept {
+        if (next == '\0') return true;
+        if (octet == '\r') {
+            if (next != '\n') fault_ = errc::bare_cr;
+        } else if (escaping_ != escaping::unknown && unescaped(escaping_, next) == '\0') {
+            fault_ = errc::bad_escape;
+        }
+        return fault_ == errc::ok;
     }
 
-    /// The open line up to `end`, without the CR of its end of line.
-    constexpr std::string_view line(const char* frame, std::size_t end) const noexcept {
-        if (end > line_ && frame[end - 1] == '\r' && rules_.crlf()) --end;
-        return {frame + line_, end - line_};
+    /// A line, or what is there of it, without the CR of its end of line.
+    constexpr std::string_view line(const char* frame, std::size_t begin, std::size_t end) const noexcept {
+        if (end > begin && frame[end - 1] == '\r' && rules_.crlf) --end;
+        return {frame + begin, end - begin};
     }
 
-    /// Whether the open line is within its limit so far.
-    constexpr bool check_line(const char* frame, std::size_t end, const limits& bounds) noexcept {
-        const std::size_t limit = in_command() ? bounds.max_command : bounds.max_header_line;
-        if (line(frame, end).size() <= limit) return true;
-        fail(in_command() ? errc::limit_command : errc::limit_header_line, line_ + limit);
+    /// Whether a line is within its limit so far.
+    constexpr bool check_line(const char* frame, std::size_t begin, std::size_t end, const limits& bounds) noexcept {
+        const bool command = begin == 0;
+        const std::size_t limit = command ? bounds.max_command : bounds.max_header_line;
+        if (line(frame, begin, end).size() <= limit) return true;
+        fail(command ? errc::limit_command : errc::limit_header_line, begin + limit);
         return false;
     }
 
-    /// Takes the lines that end in this block: `marks` holds the first colons and the LFs.
-    constexpr bool take_lines(const char* frame, std::uint64_t marks, const limits& bounds, header_storage& headers) {
-        for (; marks != 0; marks &= marks - 1) {
-            const std::size_t at = scanned_ + bit_offset(marks);
-            if (frame[at] == ':' && !in_command() && colon_ == unknown) {
-                colon_ = at;
-                continue;
-            }
-            if (!check_line(frame, at, bounds)) return false;
-            const std::string_view text = line(frame, at);
-            if (in_command()) {
-                if (const std::size_t cr = text.find('\r'); cr != text.npos) {
-                    fail(errc::malformed_command, cr);
-                    return false;
-                }
-                verb_size_ = text.size();
-                command_ = parse_command(text);
-                escaping_ = escaping_of(command_, rules_.version);
-            } else {
-                if (header_count_ >= bounds.max_headers || !headers.make_room(header_count_)) {
-                    fail(errc::limit_headers, line_);
-                    return false;
-                }
-                const std::size_t name_size = colon_ - line_;
-                headers.entries[header_count_++] = {text.substr(0, name_size), text.substr(name_size + 1)};
-                colon_ = unknown;
-            }
-            line_ = at + 1;
+    STOMP_NOINLINE constexpr bool check_lines(const char* frame, std::span<const header> entries,
+                                              const limits& bounds) noexcept {
+        for (const header& h : entries) {
+            const auto begin = static_cast<std::size_t>(h.name.data() - frame);
+            if (!check_line(frame, begin, begin + h.name.size() + 1 + h.value.size(), bounds)) return false;
         }
         return true;
     }
 
-    /// The head stops at this octet: it is complete, or wrong.
-    constexpr parse_status end_head(const char* frame, std::size_t at, errc fault, const limits& bounds,
-                                    header_storage& headers) {
-        if (!check_line(frame, at, bounds)) return parse_status::error;
-        switch (fault) {
-            case errc::nul_in_header:
-                if (in_command()) return fail(errc::malformed_command, at);
-                if (at != line_) return fail(fault, at);
-                if (!rules_.lenient()) return fail(errc::missing_blank_line, at);
-                has_terminator_ = false;  // it is part of the head
-                break;
-            case errc::bare_cr:
-            case errc::bad_escape: return fail(fault, at - 1);
-            default:
-                if (frame[at] == ':') return fail(errc::header_empty_name, at);
-                if (!line(frame, at).empty()) return fail(errc::header_no_colon, line_);
+    constexpr bool take_command(const char* frame, const limits& bounds) noexcept {
+        if (adjusts_ || verb_size_ > bounds.max_command) {
+            const std::size_t end = std::exchange(verb_size_, 0);
+            if (!check_line(frame, 0, end, bounds)) return false;
+            verb_size_ = line(frame, 0, end).size();
         }
-        scanned_ = head_size_ = at + 1;
-        return check_head(frame, bounds, headers);
+        command_ = parse_command(verb(frame));
+        return command_ != command::unknown || !rules_.cr_is_text || check_verb(frame);
+    }
+
+    /// Where a CR is text, it is not that of a command.
+    STOMP_NOINLINE constexpr bool check_verb(const char* frame) noexcept {
+        const std::size_t cr = verb(frame).find('\r');
+        if (cr == std::string_view::npos) return true;
+        verb_size_ = 0;
+        fail(errc::malformed_command, cr);
+        return false;
+    }
+
+    /// The head stops otherwise than by LF LF.
+    STOMP_NOINLINE constexpr parse_status end_oddly(const char* frame, std::size_t at, const limits& bounds) noexcept {
+        const bool unsettled = fault_ == errc::bare_cr || fault_ == errc::bad_escape;
+        if (!check_line(frame, line_, unsettled ? at + 1 : at, bounds)) return parse_status::error;
+        if (unsettled) return fail(fault_, at);
+        if (fault_ == errc::limit_headers) return fail(fault_, line_);
+        if (frame[at] == ':') return fail(errc::header_empty_name, at);
+        if (frame[at] == '\n') {
+            if (!line(frame, line_, at).empty()) return fail(errc::header_no_colon, line_);
+            head_size_ = at + 1;
+            return parse_status::frame;
+        }
+        if (in_command()) return fail(errc::malformed_command, at);
+        if (at != line_) return fail(errc::nul_in_header, at);
+        if (!rules_.lenient) return fail(errc::missing_blank_line, at);
+        head_size_ = at;  // the NUL that stands where the blank line should is the frame's last octet
+        ends_early_ = true;
+        return parse_status::frame;
     }
 
     /// What can be said only of the head as a whole.
     constexpr parse_status check_head(const char* frame, const limits& bounds, header_storage& headers) {
-        const auto entries = headers.entries.first(header_count_);
-        if (rules_.strict()) {
-            if (const auto status = check_strictly(frame, entries); status != parse_status::frame) return status;
+        const auto entries = headers.first(header_count_);
+        if (adjusts_ && !adjust_values(frame, entries)) return parse_status::error;
+        if (!body_allowed(command_) && !rules_.body_anywhere) {
+            body_ = rules_.lenient ? body_rule::dropped : body_rule::refused;
         }
-        const header* length = nullptr;
-        for (header& h : entries) {
-            if (rules_.trims_values()) h.value = trim_front(h.value);
-            if (length == nullptr && h.name == header_names::content_length) length = &h;
-        }
-        const bool bodyless = !body_allowed(command_) && !rules_.body_anywhere();
-        drops_body_ = bodyless && rules_.lenient();
-        refuses_body_ = bodyless && !drops_body_;
-        if (length != nullptr) {
-            const auto offset = static_cast<std::size_t>(length->value.data() - frame);
-            std::string_view digits = length->value;
-            if (rules_.lenient()) digits = trim_back(trim_front(digits));
-            const auto octets = parse_content_length(digits);
-            if (!octets) return fail(errc::bad_content_length, offset);
-            if (*octets != 0 && refuses_body_) return fail(errc::body_not_allowed, offset);
+        if (length_ == unknown) return parse_status::frame;
+        const std::string_view value = entries[length_].value;
+        const auto offset = static_cast<std::size_t>(value.data() - frame);
+        const auto octets = parse_content_length(rules_.lenient ? trim_back(trim_front(value)) : value);
+        if (!octets) return fail(errc::bad_content_length, offset);
+        if (*octets > bounds.max_body || body_ != body_rule::allowed) {
+            if (*octets != 0 && body_ == body_rule::refused) return fail(errc::body_not_allowed, offset);
             if (*octets > bounds.max_body) return fail(errc::limit_body, offset);
-            body_size_ = static_cast<std::size_t>(*octets);
-            counted_ = true;
         }
-        // Ended by a NUL instead of the blank line: there is no room for a body.
-        if (!has_terminator_ && body_size_ != 0) return fail(errc::missing_blank_line, head_size_ - 1);
+        if (*octets != 0 && ends_early_) return fail(errc::missing_blank_line, head_size_);
+        body_size_ = static_cast<std::size_t>(*octets);
         return parse_status::frame;
     }
 
-    constexpr parse_status check_strictly(const char* frame, std::span<const header> entries) noexcept {
+    STOMP_NOINLINE constexpr bool adjust_values(const char* frame, std::span<header> entries) noexcept {
+        if (has_cr_) {
+            for (header& h : entries) {
+                if (h.value.ends_with('\r')) h.value.remove_suffix(1);
+            }
+        }
+        if (rules_.trims_values) {
+            for (header& h : entries) h.value = trim_front(h.value);
+        }
+        return !rules_.strict || check_strictly(frame, entries);
+    }
+
+    constexpr bool check_strictly(const char* frame, std::span<const header> entries) noexcept {
+        const auto wrong = [&](errc e, std::size_t offset) {
+            fail(e, offset);
+            return false;
+        };
         if (rules_.version != version::v1_0) {
             const std::string_view head(frame, head_size_);
-            if (const std::size_t at = find_invalid_utf8(head); at != head.size()) return fail(errc::invalid_utf8, at);
+            if (const std::size_t at = find_invalid_utf8(head); at != head.size()) return wrong(errc::invalid_utf8, at);
         }
-        const header* length = nullptr;
+        const escaping rules = escaping_of(command_, rules_.version);
         for (const header& h : entries) {
             const auto offset = static_cast<std::size_t>(h.value.data() - frame);
-            if (escaping_ == escaping::v1_1 || escaping_ == escaping::v1_2) {
+            if (rules == escaping::v1_1 || rules == escaping::v1_2) {
                 const std::size_t colon = h.value.find(':');
-                if (colon != h.value.npos) return fail(errc::raw_colon_in_value, offset + colon);
+                if (colon != h.value.npos) return wrong(errc::raw_colon_in_value, offset + colon);
             }
-            if (h.name != header_names::content_length) continue;
-            if (length != nullptr && length->value != h.value) return fail(errc::content_length_conflict, offset);
-            length = &h;
+            if (h.name == header_names::content_length && h.value != entries[length_].value) {
+                return wrong(errc::content_length_conflict, offset);
+            }
         }
-        return parse_status::frame;
+        return true;
     }
 
-    /// One or more digits and nothing else. A number too large for the type becomes the largest.
+    /// One or more digits and nothing else. A number too large for the type becomes the largest. At least eight octets
+    /// of the frame lie before the last digit: the header's name.
     static constexpr std::optional<std::uint64_t> parse_content_length(std::string_view digits) noexcept {
+        if (digits.size() - 1 < 8) {
+            // All at once: eight octets that end with the last digit, what is before the first one made zero.
+            const std::size_t others = 8 - digits.size();
+            std::uint64_t word = load_word(digits.data() - others) ^ 0x3030303030303030u;
+            word = word >> (8 * others) << (8 * others);
+            if (((word + 0x7676767676767676u) | word) & 0x8080808080808080u) return std::nullopt;
+            word = word * 10 + (word >> 8);  // pairs of digits in every second octet
+            return ((word & 0x000000ff000000ffu) * 0x000f424000000064u +
+                    (word >> 16 & 0x000000ff000000ffu) * 0x0000271000000001u) >>
+                   32;
+        }
         if (digits.empty()) return std::nullopt;
         std::uint64_t number = 0;
         for (const char octet : digits) {
@@ -359,19 +438,18 @@ private:
     }
 
     constexpr parse_status read_body(const char* frame, std::size_t size, const limits& bounds) noexcept {
-        if (!has_terminator_) return parse_status::frame;
         const std::size_t there = size - head_size_;
         const char* const body = frame + head_size_;
-        if (counted_) {
+        if (length_ != unknown) {
             if (there <= body_size_) return parse_status::need_more;
             if (body[body_size_] != '\0') return fail(errc::missing_terminator, head_size_ + body_size_);
             return parse_status::frame;
         }
         if (there == 0) return parse_status::need_more;
-        if (refuses_body_ && *body != '\0') return fail(errc::body_not_allowed, head_size_);
+        if (body_ == body_rule::refused && *body != '\0') return fail(errc::body_not_allowed, head_size_);
         const bool too_long = there > bounds.max_body;
         const char* const end = too_long ? body + bounds.max_body + 1 : body + there;
-        const char* const terminator = find_octet(frame + scanned_, end, '\0');
+        const char* const terminator = Scan::find(frame + scanned_, end, '\0');
         if (terminator != end) {
             body_size_ = static_cast<std::size_t>(terminator - body);
             return parse_status::frame;
@@ -381,41 +459,69 @@ private:
         return parse_status::need_more;
     }
 
-    constexpr void unescape_headers(char* frame, header_storage& headers) noexcept {
-        const auto decode = [&](std::string_view& text) {
-            char* const octets = frame + (text.data() - frame);
-            text = {octets, unescape(octets, text.size(), escaping_)};
+    /// Decodes the escapes of names and values in place: decoded text is never longer.
+    STOMP_NOINLINE constexpr void unescape_headers(char* frame, std::span<header> entries) noexcept {
+        const escaping rules = escaping_of(command_, rules_.version);
+        header* entry = entries.data();
+        std::string_view* text = nullptr;  // the one being decoded: [from, end of text) goes to `to`
+        char* to = nullptr;
+        const char* from = frame;
+        const auto finish = [&] {
+            if (text == nullptr) return;
+            to = copy_down(to, from, static_cast<std::size_t>(text->data() + text->size() - from));
+            *text = {text->data(), static_cast<std::size_t>(to - text->data())};
         };
-        for (header& h : headers.entries.first(header_count_)) {
-            decode(h.name);
-            decode(h.value);
+        for (std::size_t at = first_escape_; at < head_size_; at += block_size) {
+            const std::size_t octets = head_size_ - at;
+            std::uint64_t bits =
+                octets >= block_size ? Scan::find(frame + at, '\\') : Scan::find(frame + at, octets, '\\');
+            for (; bits != 0; bits &= bits - 1) {
+                char* const escape = frame + at + first_bit(bits);
+                if (escape < from) continue;  // a letter
+                const char octet = unescaped(rules, escape[1]);
+                if (octet == '\0') continue;  // kept as it is
+
+                if (text == nullptr || escape >= text->data() + text->size()) {
+                    finish();
+                    while (escape >= entry->value.data() + entry->value.size()) ++entry;
+                    text = escape < entry->value.data() ? &entry->name : &entry->value;
+                    to = escape;
+                    from = escape;
+                }
+                to = copy_down(to, from, static_cast<std::size_t>(escape - from));
+                *to++ = octet;
+                from = escape + 2;
+            }
         }
+        finish();
     }
 
-    /// What the last octet looked at demands of the next one.
-    enum class follower : std::uint8_t { any, lf, escape_letter };
+    enum class body_rule : std::uint8_t { allowed, refused, dropped };
 
     dialect rules_;
-    std::size_t scanned_ = 0;      // octets looked at
-    std::size_t line_ = 0;         // the first octet of the open line
-    std::size_t colon_ = unknown;  // its first colon
+    stomp::command command_ = stomp::command::unknown;
+    escaping escaping_ = escaping::none;  // for look_closer() only
+    errc fault_ = errc::ok;               // of the octet at which the head stops
+    errc error_ = errc::ok;
+    bool adjusts_ = false;     // the head is not just taken as it is
+    bool has_cr_ = false;      // in an end of line
+    bool ends_early_ = false;  // the head, by a NUL
+    body_rule body_ = body_rule::allowed;
+    std::size_t scanned_ = 0;  // octets looked at
+    std::size_t line_ = 0;     // the first octet of the open line
+    std::size_t colon_ = 0;    // its first colon; scanned_ or more: not found yet
     std::size_t verb_size_ = 0;
     std::size_t header_count_ = 0;
-    std::size_t head_size_ = 0;  // 0 until the blank line was found
+    std::size_t length_ = unknown;  // the entry that is content-length
+    std::size_t first_escape_ = unknown;
+    std::size_t letter_ = 0;           // behind the last backslash that begins an escape
+    std::size_t unsettled_ = unknown;  // behind a CR or a backslash that was the last octet there
+    std::size_t head_size_ = 0;        // 0 until the blank line was found
     std::size_t body_size_ = 0;
     std::size_t error_offset_ = 0;
-    errc error_ = errc::ok;
-    stomp::command command_ = stomp::command::unknown;
-    escaping escaping_ = escaping::none;
-    follower follower_ = follower::any;
-    bool in_name_ = false;   // the next block begins before the first colon of its line
-    bool after_lf_ = false;  // the next block begins a line
-    bool has_escapes_ = false;
-    bool counted_ = false;  // the body has a content-length
-    bool drops_body_ = false;
-    bool refuses_body_ = false;
-    bool has_terminator_ = true;
 };
+
+using frame_reader = basic_frame_reader<scan>;
 
 /// What stands between two frames: how many octets to skip, and how many EOLs they are.
 struct gap {
@@ -426,17 +532,18 @@ struct gap {
 
 constexpr gap skip_gap(std::string_view octets, const dialect& rules) noexcept {
     gap skipped;
+    if (!octets.empty() && octets[0] > '\r') return skipped;  // nearly always
     while (skipped.octets < octets.size()) {
         const std::string_view rest = octets.substr(skipped.octets);
         if (rest[0] == '\n') {
             ++skipped.octets;
             ++skipped.eols;
-        } else if (rest[0] == '\r' && rules.crlf()) {
+        } else if (rest[0] == '\r' && rules.crlf) {
             if (rest.size() == 1) skipped.ends_in_cr = true;
             if (rest.size() == 1 || rest[1] != '\n') break;
             skipped.octets += 2;
             ++skipped.eols;
-        } else if (rest[0] == '\0' && rules.lenient()) {
+        } else if (rest[0] == '\0' && rules.lenient) {
             ++skipped.octets;
         } else {
             break;
@@ -465,23 +572,21 @@ constexpr parse_result parse_frame(std::span<char> bytes STOMP_LIFETIMEBOUND,
                                    const limits& bounds = {}, strictness s = strictness::standard) {
     const detail::dialect rules{v, s};
     const detail::gap before = detail::skip_gap({bytes.data(), bytes.size()}, rules);
-    parse_result result;
-    result.consumed = before.octets;
-    result.eols = before.eols;
-    if (before.ends_in_cr || before.octets == bytes.size()) return result;
+    const std::size_t size = bytes.size() - before.octets;
+    if (before.ends_in_cr || size == 0) return {parse_status::need_more, {}, before.octets, before.eols};
 
-    const std::span<char> rest = bytes.subspan(before.octets);
-    detail::header_storage headers{storage};
+    char* const first = bytes.data() + before.octets;
+    detail::header_storage headers(storage, bounds.max_headers);
     detail::frame_reader reader(rules);
-    result.status = reader.read(rest.data(), rest.size(), rest.size(), bounds, headers);
-    if (result.status == parse_status::frame) {
-        result.frame = reader.view(rest.data(), storage);
-        result.consumed += reader.size();
-    } else if (result.status == parse_status::error) {
-        result.error = reader.error();
-        result.error_offset = before.octets + reader.error_offset();
+    switch (reader.read(first, size, bounds, headers)) {
+        case parse_status::frame:
+            return {parse_status::frame, reader.view(first, storage), before.octets + reader.size(), before.eols};
+        case parse_status::error:
+            return {parse_status::error, {},
+                    before.octets,       before.eols,
+                    reader.error(),      before.octets + reader.error_offset()};
+        default: return {parse_status::need_more, {}, before.octets, before.eols};
     }
-    return result;
 }
 
 /// Reads frames from a stream of octets that arrives in pieces.
@@ -496,10 +601,9 @@ constexpr parse_result parse_frame(std::span<char> bytes STOMP_LIFETIMEBOUND,
 /// has grown to what the peer sends.
 class parser {
 public:
-    explicit parser(const limits& bounds = {}, strictness s = strictness::standard) : bounds_(bounds) {
-        next_rules_.strictness = s;
-    }
-    parser(parser&& other) noexcept { swap(other); }
+    explicit parser(const limits& bounds = {}, strictness s = strictness::standard)
+        : bounds_(bounds), strictness_(s), next_rules_(std::nullopt, s) {}
+    parser(parser&& other) noexcept : parser(other.bounds_, other.strictness_) { swap(other); }
     parser& operator=(parser&& other) noexcept {
         parser taken(std::move(other));
         swap(taken);
@@ -510,7 +614,7 @@ public:
     ~parser() = default;
 
     /// The version whose rules the next frame is read with; nothing: not negotiated yet.
-    void set_version(std::optional<version> v) noexcept { next_rules_.version = v; }
+    void set_version(std::optional<version> v) noexcept { next_rules_ = {v, strictness_}; }
     void set_limits(const limits& bounds) noexcept { bounds_ = bounds; }
 
     /// Space to write received octets into; say with commit_input() how many, none included. At least `at_least` octets.
@@ -548,12 +652,11 @@ public:
             advance(skipped.octets);
             if (begin_ == end_) rest();
             if (begin_ == end_ || skipped.ends_in_cr) return parse_status::need_more;
-            reader_ = detail::frame_reader(next_rules_);
+            ::new (static_cast<void*>(&reader_)) detail::frame_reader(next_rules_);  // in place: no copy
             state_ = state::inside;
         }
-        detail::header_storage storage{headers_, &headers_};
-        const parse_status status =
-            reader_.read(buffer_.data() + begin_, end_ - begin_, buffer_.size() - begin_, bounds_, storage);
+        detail::header_storage storage(headers_, bounds_.max_headers);
+        const parse_status status = reader_.read(buffer_.data() + begin_, end_ - begin_, bounds_, storage);
         if (status == parse_status::frame) {
             frame_ = reader_.view(buffer_.data() + begin_, headers_);
             state_ = state::delivered;
@@ -605,7 +708,7 @@ public:
 
     /// Forgets everything but the memory, the limits and the strictness: a new stream, no version negotiated.
     void reset() noexcept {
-        next_rules_.version = std::nullopt;
+        set_version(std::nullopt);
         state_ = state::between;
         frame_ = {};
         error_ = errc::ok;
@@ -619,9 +722,8 @@ private:
     static constexpr std::size_t first_capacity = 512;
     static constexpr std::size_t idle_capacity = 4096;
     static constexpr std::size_t kept_capacity = 4 * idle_capacity;
-    static constexpr std::size_t slack = detail::block_size;  // a block may be read beyond the last octet
 
-    std::size_t capacity() const noexcept { return buffer_.empty() ? 0 : buffer_.size() - slack; }
+    std::size_t capacity() const noexcept { return buffer_.size(); }
 
     void advance(std::size_t n) noexcept {
         begin_ += n;
@@ -659,7 +761,7 @@ private:
             if (held != 0) std::memmove(buffer_.data(), from, held);
             move_headers(from, buffer_.data());
         } else {
-            std::vector<char> larger((std::max)({first_capacity, 2 * held, held + at_least}) + slack);
+            std::vector<char> larger((std::max)({first_capacity, 2 * held, held + at_least}));
             if (held != 0) std::memcpy(larger.data(), from, held);
             move_headers(from, larger.data());
             buffer_.swap(larger);
@@ -680,6 +782,7 @@ private:
 
     void swap(parser& other) noexcept {
         std::swap(bounds_, other.bounds_);
+        std::swap(strictness_, other.strictness_);
         std::swap(next_rules_, other.next_rules_);
         std::swap(reader_, other.reader_);
         std::swap(state_, other.state_);
@@ -699,6 +802,7 @@ private:
     static_assert(sizeof(header) <= detail::entry::header);
 
     limits bounds_;
+    stomp::strictness strictness_;
     detail::dialect next_rules_;
     detail::frame_reader reader_;
     state state_ = state::between;

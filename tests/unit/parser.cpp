@@ -3,10 +3,12 @@
 #include "support/catch.hpp"
 #include "support/counting_new.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstring>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -474,6 +476,69 @@ TEST_CASE("polling one small frame per chunk while much is held stays linear") {
     }
     CHECK(heap.allocations() < 20);
     CHECK(p.buffered() == wire.size());
+}
+
+namespace {
+
+/// Counts the octets of the stream that are looked at.
+struct counting_scan {
+    static inline std::size_t octets = 0;
+
+    static std::uint64_t find(const char* block, char octet) {
+        octets += stomp::detail::block_size;
+        return stomp::detail::scan::find(block, octet);
+    }
+    static stomp::detail::head_marks find_marks(const char* block) {
+        octets += stomp::detail::block_size;
+        return stomp::detail::scan::find_marks(block);
+    }
+    static std::uint64_t find(const char* from, std::size_t count, char octet) {
+        octets += count;
+        return stomp::detail::scan::find(from, count, octet);
+    }
+    static stomp::detail::head_marks find_marks(const char* from, std::size_t count) {
+        octets += count;
+        return stomp::detail::scan::find_marks(from, count);
+    }
+    static const char* find(const char* from, const char* to, char octet) {
+        const char* const found = stomp::detail::scan::find(from, to, octet);
+        octets += static_cast<std::size_t>(found - from);
+        return found;
+    }
+};
+
+/// Octets looked at while one frame arrives in pieces.
+std::size_t octets_scanned(std::string wire, std::size_t piece) {
+    std::vector<stomp::header> entries(200);
+    stomp::detail::header_storage storage{std::span<stomp::header>(entries), entries.size()};
+    stomp::detail::basic_frame_reader<counting_scan> reader({version::v1_2, strictness::standard});
+    counting_scan::octets = 0;
+    for (std::size_t there = 0; there < wire.size();) {
+        there = (std::min)(there + piece, wire.size());
+        const parse_status status = reader.read(wire.data(), there, {}, storage);
+        REQUIRE(status == (there == wire.size() ? parse_status::frame : parse_status::need_more));
+    }
+    return counting_scan::octets;
+}
+
+}  // namespace
+
+TEST_CASE("abuse 29: work is linear in the octets received, however they arrive") {
+    std::string head = "SEND\n";
+    for (int i = 0; i < 100; ++i)
+        head += "header-" + std::to_string(i) + ":" + std::string(static_cast<std::size_t>(i) * 3, 'v') + "\n";
+    std::string escaped = "SEND\n";
+    for (int i = 0; i < 100; ++i) escaped += "h\\n\\\\:" + std::string(static_cast<std::size_t>(i), 'v') + "\\c\r\n";
+    for (const std::size_t piece : {1u, 2u, 3u, 63u, 64u, 65u, 1000u, 1000000u}) {
+        INFO("pieces of " << piece);
+        const std::size_t around = 2 * stomp::detail::block_size;  // what lies behind the head in its last block
+        CHECK(octets_scanned(head + "\n" + '\0', piece) <= head.size() + around);
+        // Where there are escapes, once more to decode them.
+        CHECK(octets_scanned(escaped + "\n" + '\0', piece) <= 2 * escaped.size() + 2 * around);
+        // A counted body is never looked at, any other once.
+        CHECK(octets_scanned("SEND\ncontent-length:60000\n\n" + std::string(60000, 'b') + '\0', piece) <= around);
+        CHECK(octets_scanned("SEND\n\n" + std::string(60000, 'b') + '\0', piece) <= 60000 + around);
+    }
 }
 
 // parse_frame

@@ -3,17 +3,28 @@
 
 #include "support/catch.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <random>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 namespace detail = stomp::detail;
 
 namespace {
+
+/// All that this compiler was told it may use.
+using every_scan = std::tuple<detail::portable_scan, detail::native_scan
+#if !defined(STOMP_NO_SIMD) && (defined(__SSE2__) || defined(_M_X64))
+                              ,
+                              detail::sse2_scan
+#endif
+                              ,
+                              detail::scan>;
 
 std::uint64_t plain_find(const char* block, std::string_view octets) {
     std::uint64_t found = 0;
@@ -38,8 +49,7 @@ void check_block(const char* block) {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("scan: each octet at each place of a block", "", detail::portable_scan, detail::native_scan,
-                   detail::scan) {
+TEMPLATE_LIST_TEST_CASE("scan: each octet at each place of a block", "", every_scan) {
     for (int octet = 0; octet < 256; ++octet) {
         for (const char background : {'a', '\0', '\n', ':', '\xff', '\\'}) {
             std::array<char, detail::block_size> block{};
@@ -53,7 +63,7 @@ TEMPLATE_TEST_CASE("scan: each octet at each place of a block", "", detail::port
     }
 }
 
-TEMPLATE_TEST_CASE("scan: neighbours do not borrow from each other", "", detail::portable_scan, detail::native_scan) {
+TEMPLATE_LIST_TEST_CASE("scan: neighbours do not borrow from each other", "", every_scan) {
     // The octets that a word-wise comparison confuses: one off, the top bit flipped, next to a match.
     for (const char wanted : {'\n', ':', '\r', '\\', '\0'}) {
         for (const int change : {1, -1, 0x80, 0x7f, 0x40}) {
@@ -66,7 +76,7 @@ TEMPLATE_TEST_CASE("scan: neighbours do not borrow from each other", "", detail:
     }
 }
 
-TEMPLATE_TEST_CASE("scan: random octets at every alignment", "", detail::portable_scan, detail::native_scan) {
+TEMPLATE_LIST_TEST_CASE("scan: random octets at every alignment", "", every_scan) {
     std::mt19937 random(7);
     for (int round = 0; round < 300; ++round) {
         // On the heap and of exactly this size: a look outside is seen by the sanitizers and by valgrind.
@@ -83,14 +93,46 @@ TEST_CASE("load_word: the first octet is the lowest") {
     CHECK(detail::load_word(octets.data() + 1) == 0x09f8070605040302u);
 }
 
-TEST_CASE("find_octet: the first one, or the end") {
+TEST_CASE("scan: a text is searched to its end and no further") {
     const std::string text = "abcabc";
     const char* const begin = text.data();
     const char* const end = begin + text.size();
-    CHECK(detail::find_octet(begin, end, 'b') == begin + 1);
-    CHECK(detail::find_octet(begin, end, 'x') == end);
-    CHECK(detail::find_octet(begin, begin, 'a') == begin);
-    CHECK(detail::find_octet(nullptr, nullptr, 'a') == nullptr);
+    CHECK(detail::scan::find(begin, end, 'b') == begin + 1);
+    CHECK(detail::scan::find(begin, end, 'x') == end);
+    CHECK(detail::scan::find(begin, begin, 'a') == begin);
+    const char* const nothing = nullptr;
+    CHECK(detail::scan::find(nothing, nothing, 'a') == nullptr);
+}
+
+TEST_CASE("scan: of fewer octets than a block has, no other is looked at") {
+    std::mt19937 random(8);
+    for (std::size_t count = 1; count < detail::block_size; ++count) {
+        std::vector<char> octets(count);  // of exactly this size, for the sanitizers
+        for (char& c : octets) c = "\n:\r\\a\0"[random() % 6];
+        std::array<char, detail::block_size> block{};
+        block.fill('x');
+        std::copy(octets.begin(), octets.end(), block.begin());
+        const auto expected = detail::portable_scan::find_marks(block.data());
+        const auto marks = detail::scan::find_marks(octets.data(), count);
+        CHECK(marks.lf == expected.lf);
+        CHECK(marks.colon == expected.colon);
+        CHECK(marks.rare == expected.rare);
+        CHECK(detail::scan::find(octets.data(), count, '\\') == detail::portable_scan::find(block.data(), '\\'));
+    }
+}
+
+TEST_CASE("copy_down: every size, by every distance, touches nothing else") {
+    for (std::size_t size = 0; size < 100; ++size) {
+        for (std::size_t distance = 0; distance < 40; ++distance) {
+            std::string text(size + distance + 2, '.');
+            for (std::size_t i = 0; i < text.size(); ++i) text[i] = static_cast<char>('0' + i % 75);
+            std::string expected = text;
+            for (std::size_t i = 0; i < size; ++i) expected[1 + i] = expected[1 + distance + i];
+            const char* const end = detail::copy_down(text.data() + 1, text.data() + 1 + distance, size);
+            CHECK(end == text.data() + 1 + size);
+            CHECK(text == expected);
+        }
+    }
 }
 
 namespace {

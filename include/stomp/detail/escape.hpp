@@ -36,30 +36,14 @@ constexpr escaping escaping_of(command c, std::optional<version> v) noexcept {
     return is_handshake(c) ? escaping::none : escaping::unknown;
 }
 
-/// The octet that a letter after a backslash stands for; nothing if these rules do not define it.
-constexpr std::optional<char> unescaped(escaping rules, char letter) noexcept {
-    switch (letter) {
-        case 'n': return '\n';
-        case 'c': return ':';
-        case '\\': return '\\';
-        case 'r':
-            if (rules == escaping::v1_1) return std::nullopt;
-            return '\r';
-        default: return std::nullopt;
-    }
-}
-
-/// Decodes text in place and returns its new size: decoded text is never longer. An escape that these rules do not
-/// define is kept, so the caller looks for those first where they are an error.
-constexpr std::size_t unescape(char* text, std::size_t size, escaping rules) noexcept {
-    char* to = text;
-    for (const char *from = text, *const end = text + size; from != end;) {
-        const char octet = *from++;
-        const auto decoded = octet == '\\' && from != end ? unescaped(rules, *from) : std::nullopt;
-        *to++ = decoded ? *decoded : octet;
-        if (decoded) ++from;
-    }
-    return static_cast<std::size_t>(to - text);
+/// The octet that a letter after a backslash stands for; NUL, for which there is no escape, if these rules do not define
+/// one.
+constexpr char unescaped(escaping rules, char letter) noexcept {
+    constexpr char first = '\\';
+    constexpr std::string_view octets("\\\0\0\0\0\0\0:\0\0\0\0\0\0\0\0\0\0\n\0\0\0\r", 'r' - first + 1);
+    const auto index = static_cast<std::size_t>(static_cast<unsigned char>(letter)) - first;
+    if (index >= octets.size() || (letter == 'r' && rules == escaping::v1_1)) return '\0';
+    return octets[index];
 }
 
 /// The letter that stands for an octet after a backslash; NUL if the octet is written as it is.

@@ -94,30 +94,82 @@ struct sse2_scan {
 private:
     template <class Compare>
     static std::uint64_t each(const char* block, Compare compare) noexcept {
-        std::uint64_t found = 0;
-        for (std::size_t i = 0; i < block_size; i += 16) {
+        const auto bits = [&](std::size_t i) {
             const __m128i v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(block + i));
-            found |= static_cast<std::uint64_t>(static_cast<std::uint32_t>(_mm_movemask_epi8(compare(v)))) << i;
-        }
-        return found;
+            return std::uint64_t{static_cast<std::uint32_t>(_mm_movemask_epi8(compare(v)))} << i;
+        };
+        return bits(0) | bits(16) | bits(32) | bits(48);
     }
 };
+#endif
+
+#if !defined(STOMP_NO_SIMD) && defined(__AVX2__)
+struct avx2_scan {
+    static std::uint64_t find(const char* block, char octet) noexcept {
+        const __m256i wanted = _mm256_set1_epi8(octet);
+        return each(block, [&](__m256i v) { return _mm256_cmpeq_epi8(v, wanted); });
+    }
+
+    static head_marks find_marks(const char* block) noexcept {
+        // Looked up by its lower four bits, each of the three rare octets finds itself, and no other octet does.
+        const __m256i self =
+            _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, '\\', '\r', 0, 0));
+        return {find(block, '\n'), find(block, ':'),
+                each(block, [&](__m256i v) { return _mm256_cmpeq_epi8(v, _mm256_shuffle_epi8(self, v)); })};
+    }
+
+private:
+    template <class Compare>
+    static std::uint64_t each(const char* block, Compare compare) noexcept {
+        const auto bits = [&](std::size_t i) {
+            const __m256i v = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(block + i));
+            return std::uint64_t{static_cast<std::uint32_t>(_mm256_movemask_epi8(compare(v)))} << i;
+        };
+        return bits(0) | bits(32);
+    }
+};
+#endif
+
+#if !defined(STOMP_NO_SIMD) && defined(__aarch64__) && defined(__ARM_NEON)
+struct neon_scan {
+    static std::uint64_t find(const char* block, char octet) noexcept {
+        const uint8x16_t wanted = vdupq_n_u8(static_cast<std::uint8_t>(octet));
+        return each(block, [&](uint8x16_t v) { return vceqq_u8(v, wanted); });
+    }
+
+    static head_marks find_marks(const char* block) noexcept {
+        return {find(block, '\n'), find(block, ':'), each(block, [](uint8x16_t v) {
+                    return vorrq_u8(vorrq_u8(vceqzq_u8(v), vceqq_u8(v, vdupq_n_u8('\r'))),
+                                    vceqq_u8(v, vdupq_n_u8('\\')));
+                })};
+    }
+
+private:
+    template <class Compare>
+    static std::uint64_t each(const char* block, Compare compare) noexcept {
+        constexpr std::uint8_t weights[16] = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
+        const uint8x16_t weight = vld1q_u8(weights);
+        const auto weighed = [&](std::size_t i) {
+            return vandq_u8(compare(vld1q_u8(reinterpret_cast<const std::uint8_t*>(block + i))), weight);
+        };
+        // Adding neighbours three times leaves eight bits of the mask in each octet.
+        const uint8x16_t sums = vpaddq_u8(vpaddq_u8(weighed(0), weighed(16)), vpaddq_u8(weighed(32), weighed(48)));
+        return vgetq_lane_u64(vreinterpretq_u64_u8(vpaddq_u8(sums, sums)), 0);
+    }
+};
+#endif
+
+#if defined(STOMP_NO_SIMD)
+using native_scan = portable_scan;
+#elif defined(__AVX2__)
+using native_scan = avx2_scan;
+#elif defined(__SSE2__) || defined(_M_X64)
 using native_scan = sse2_scan;
+#elif defined(__aarch64__) && defined(__ARM_NEON)
+using native_scan = neon_scan;
 #else
 using native_scan = portable_scan;
 #endif
-
-/// The best implementation that the compiler was told it may use; the portable one at compile time.
-struct scan {
-    static constexpr std::uint64_t find(const char* block, char octet) noexcept {
-        if (std::is_constant_evaluated()) return portable_scan::find(block, octet);
-        return native_scan::find(block, octet);
-    }
-    static constexpr head_marks find_marks(const char* block) noexcept {
-        if (std::is_constant_evaluated()) return portable_scan::find_marks(block);
-        return native_scan::find_marks(block);
-    }
-};
 
 /// The first `octet` in [from, to), or `to`.
 constexpr const char* find_octet(const char* from, const char* to, char octet) noexcept {
@@ -127,6 +179,82 @@ constexpr const char* find_octet(const char* from, const char* to, char octet) n
     }
     const void* found = from == to ? nullptr : std::memchr(from, octet, static_cast<std::size_t>(to - from));
     return found == nullptr ? to : static_cast<const char*>(found);
+}
+
+/// What the parser looks at octets with: the best implementation that the compiler was told it may use, and the portable
+/// one at compile time. Tests put others in its place.
+struct scan {
+    static constexpr std::uint64_t find(const char* block, char octet) noexcept {
+        if (std::is_constant_evaluated()) return portable_scan::find(block, octet);
+        return native_scan::find(block, octet);
+    }
+
+    static constexpr head_marks find_marks(const char* block) noexcept {
+        if (std::is_constant_evaluated()) return portable_scan::find_marks(block);
+        return native_scan::find_marks(block);
+    }
+
+    // The same for fewer octets than a block has. Nothing behind them is looked at.
+    STOMP_NOINLINE static constexpr std::uint64_t find(const char* octets, std::size_t count, char octet) noexcept {
+        const short_block block(octets, count);
+        return find(block.octets, octet);
+    }
+
+    STOMP_NOINLINE static constexpr head_marks find_marks(const char* octets, std::size_t count) noexcept {
+        const short_block block(octets, count);
+        return find_marks(block.octets);
+    }
+
+    static constexpr const char* find(const char* from, const char* to, char octet) noexcept {
+        return find_octet(from, to, octet);
+    }
+
+private:
+    /// Filled up with blanks, which are never looked for.
+    struct short_block {
+        char octets[block_size];
+
+        constexpr short_block(const char* from, std::size_t count) noexcept {
+            if (std::is_constant_evaluated()) {
+                for (std::size_t i = 0; i < block_size; ++i) octets[i] = i < count ? from[i] : ' ';
+            } else {
+                std::memset(octets, ' ', block_size);
+                std::memcpy(octets, from, count);
+            }
+        }
+    };
+};
+
+/// Copies a text, also down over itself, and returns the end of the copy. For texts as short as headers are, where a call
+/// of memmove takes longer than the copying.
+constexpr char* copy_down(char* to, const char* from, std::size_t size) noexcept {
+    if (std::is_constant_evaluated()) {
+        for (std::size_t i = 0; i < size; ++i) to[i] = from[i];
+        return to + size;
+    }
+    const auto copy = [&]<class Piece>(Piece) {  // the last piece is read first: it may be written over
+        Piece piece;
+        Piece last;
+        std::memcpy(&last, from + size - sizeof last, sizeof last);
+        for (std::size_t i = 0; i + sizeof piece < size; i += sizeof piece) {
+            std::memcpy(&piece, from + i, sizeof piece);
+            std::memcpy(to + i, &piece, sizeof piece);
+        }
+        std::memcpy(to + size - sizeof last, &last, sizeof last);
+    };
+    struct sixteen {
+        std::uint64_t halves[2];
+    };
+    if (size >= sizeof(sixteen)) {
+        copy(sixteen{});
+    } else if (size >= sizeof(std::uint64_t)) {
+        copy(std::uint64_t{});
+    } else if (size >= sizeof(std::uint32_t)) {
+        copy(std::uint32_t{});
+    } else {
+        for (std::size_t i = 0; i < size; ++i) to[i] = from[i];
+    }
+    return to + size;
 }
 
 }  // namespace stomp::inline v0::detail
