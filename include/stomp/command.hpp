@@ -42,6 +42,12 @@ namespace detail {
 inline constexpr std::array<std::string_view, command_count> verbs{
     "",      "CONNECT", "STOMP", "SEND",       "SUBSCRIBE", "UNSUBSCRIBE", "ACK",     "NACK",
     "BEGIN", "COMMIT",  "ABORT", "DISCONNECT", "CONNECTED", "MESSAGE",     "RECEIPT", "ERROR"};
+
+/// Whether a text that is known to be as long as this one is this one. Written so that the compiler sees the size.
+template <std::size_t N>
+constexpr bool spells(const char* text, const char (&literal)[N]) noexcept {
+    return std::char_traits<char>::compare(text, literal, N - 1) == 0;
+}
 }  // namespace detail
 
 /// The verb on the wire: "SEND". Empty for `unknown`.
@@ -50,23 +56,23 @@ constexpr std::string_view to_string(command c) noexcept { return detail::verbs[
 /// The command with exactly this verb (case counts), else `unknown`. Spec: STOMP 1.2 "STOMP Frames".
 constexpr command parse_command(std::string_view verb) noexcept {
     switch (verb.size()) {  // where the size is known, a comparison is one or two instructions
-        case 3: return verb == "ACK" ? command::ack : command::unknown;
-        case 4: return verb == "SEND" ? command::send : verb == "NACK" ? command::nack : command::unknown;
+        case 3: return detail::spells(verb.data(), "ACK") ? command::ack : command::unknown;
+        case 4: return detail::spells(verb.data(), "SEND") ? command::send : detail::spells(verb.data(), "NACK") ? command::nack : command::unknown;
         case 5:
-            if (verb == "BEGIN") return command::begin;
-            if (verb == "ABORT") return command::abort;
-            if (verb == "ERROR") return command::error;
-            return verb == "STOMP" ? command::stomp : command::unknown;
-        case 6: return verb == "COMMIT" ? command::commit : command::unknown;
+            if (detail::spells(verb.data(), "BEGIN")) return command::begin;
+            if (detail::spells(verb.data(), "ABORT")) return command::abort;
+            if (detail::spells(verb.data(), "ERROR")) return command::error;
+            return detail::spells(verb.data(), "STOMP") ? command::stomp : command::unknown;
+        case 6: return detail::spells(verb.data(), "COMMIT") ? command::commit : command::unknown;
         case 7:
-            if (verb == "MESSAGE") return command::message;
-            if (verb == "RECEIPT") return command::receipt;
-            return verb == "CONNECT" ? command::connect : command::unknown;
+            if (detail::spells(verb.data(), "MESSAGE")) return command::message;
+            if (detail::spells(verb.data(), "RECEIPT")) return command::receipt;
+            return detail::spells(verb.data(), "CONNECT") ? command::connect : command::unknown;
         case 9:
-            if (verb == "SUBSCRIBE") return command::subscribe;
-            return verb == "CONNECTED" ? command::connected : command::unknown;
-        case 10: return verb == "DISCONNECT" ? command::disconnect : command::unknown;
-        case 11: return verb == "UNSUBSCRIBE" ? command::unsubscribe : command::unknown;
+            if (detail::spells(verb.data(), "SUBSCRIBE")) return command::subscribe;
+            return detail::spells(verb.data(), "CONNECTED") ? command::connected : command::unknown;
+        case 10: return detail::spells(verb.data(), "DISCONNECT") ? command::disconnect : command::unknown;
+        case 11: return detail::spells(verb.data(), "UNSUBSCRIBE") ? command::unsubscribe : command::unknown;
         default: return command::unknown;
     }
 }

@@ -85,7 +85,7 @@ struct header_storage {
     constexpr std::span<header> first(std::size_t count) const noexcept { return {begin, count}; }
 
     /// Makes room for more entries, up to `most`; false if there is none to be had.
-    constexpr bool grow(std::size_t most) {
+    STOMP_NOINLINE constexpr bool grow(std::size_t most) {
         const auto size = static_cast<std::size_t>(end - begin);
         if (owner == nullptr || size >= most) return false;
         if (owner->size() == size) owner->resize((std::max)(2 * size, std::size_t{16}));
@@ -116,7 +116,7 @@ public:
             }
         }
         if (const auto status = read_body(frame, size, bounds); status != parse_status::frame) return status;
-        if (first_escape_ != unknown) unescape_headers(frame, headers.first(header_count_));
+        if (first_escape_ != 0) unescape_headers(frame, headers.first(header_count_));
         return parse_status::frame;
     }
 
@@ -134,8 +134,6 @@ public:
     constexpr std::size_t error_offset() const noexcept { return error_offset_; }
 
 private:
-    static constexpr std::size_t unknown = static_cast<std::size_t>(-1);
-
     constexpr parse_status fail(errc e, std::size_t offset) noexcept {
         error_ = e;
         error_offset_ = offset;
@@ -152,42 +150,73 @@ private:
     constexpr parse_status read_head(const char* frame, std::size_t size, const limits& bounds,
                                      header_storage& headers) {
         const std::size_t window = (std::min)(size, bounds.max_head);
-        if (unsettled_ == scanned_ && scanned_ < window && !settle(frame[scanned_ - 1], frame[scanned_])) {
-            return end_oddly(frame, scanned_ - 1, bounds);
+        if (unsettled_ && scanned_ < window) {
+            unsettled_ = false;
+            if (!settle(frame[scanned_ - 1], frame[scanned_])) return end_oddly(frame, scanned_ - 1, bounds);
         }
+        const std::size_t first = scanned_;
         const std::size_t first_line = line_;
         const std::size_t first_entry = header_count_;
+        unsigned found = find_lines(frame, window, headers.begin, headers.end);
+        if (found > found_stop) found = look_closer(frame, first, window, bounds, headers, found);
+        if (first_line == 0 && line_ != 0 && !take_command(frame, bounds)) return parse_status::error;
+        // All that has arrived since the open line began is hardly ever longer than one line may be.
+        if (scanned_ - first_line > bounds.max_header_line) {
+            const auto taken = headers.first(header_count_).subspan(first_entry);
+            if (!check_lines(frame, taken, bounds)) return parse_status::error;
+        }
+        if (found == 0) return end_of_window(frame, window, bounds);
+        if (scanned_ != line_ || frame[line_] != '\n') {
+            if (end_oddly(frame, scanned_, bounds) == parse_status::error) return parse_status::error;
+        } else {
+            head_size_ = line_ + 1;
+        }
+        scanned_ = head_size_;
+        return check_head(frame, bounds, headers);
+    }
+
+    // What find_lines() has found.
+    static constexpr unsigned found_stop = 1;  // an octet where the head ends, or goes wrong
+    static constexpr unsigned found_full = 2;  // the end of a line for which there is no entry: that is a stop, too
+    static constexpr unsigned found_rare = 4;  // octets that take a closer look
+
+    /// Takes the lines from scanned_ on, up to where it stops. A function of its own so that its loops have the
+    /// registers for themselves.
+    STOMP_NOINLINE constexpr unsigned find_lines(const char* frame, std::size_t window, header* entries,
+                                                 header* last) noexcept {
         std::size_t at = scanned_;
         std::size_t begin = line_;
         std::size_t colon = colon_;
-        header* entry = headers.begin + header_count_;
+        header* entry = entries + header_count_;
         // One bit, the lowest, if the next block begins a header line, and if it begins before its first colon.
         std::uint64_t starts_line = begin != 0 && begin == at ? 1 : 0;
         std::uint64_t in_name = begin != 0 && colon >= at ? 1 : 0;
-        std::uint64_t stop = 0;
+        std::uint64_t stops = 0;
+        std::uint64_t rare = 0;
+        unsigned full = 0;
         while (at < window) {
             const std::size_t octets = window - at;
             const head_marks found =
-                octets >= block_size ? Scan::find_marks(frame + at) : Scan::find_marks(frame + at, octets);
+                octets >= block_size ? Scan::find_marks(frame + at) : Scan::find_marks(frame + at, octets, at);
 
-            // The first colon or LF of each line: a bit added at the line's first octet carries through all that is
-            // neither, and on into the next block. No bit is added for the command line: it has no name.
-            const std::uint64_t marks = found.lf | found.colon;
-            const std::uint64_t line_starts = found.lf << 1 | starts_line;
+            // The first colon of each line, or its end: a bit added at the line's first octet carries through all that
+            // is neither, and on into the next block. None is added for the command line: it has no name.
+            const std::uint64_t marks = found.ends | found.colons;
+            const std::uint64_t line_starts = found.ends << 1 | starts_line;
             const std::uint64_t carry = line_starts | in_name;
             const std::uint64_t sum = ~marks + carry;
             const std::uint64_t firsts = sum & marks;
 
             // Where the head ends, or goes wrong: a line that is empty, has no colon or no name.
-            const std::uint64_t stops = firsts & (found.lf | line_starts);
-            stop = stops & (~stops + 1);
-            if ((found.rare & (stop - 1)) != 0) {
-                stop = look_closer(frame, at, window, begin, found.lf, found.rare & (stop - 1), stop);
-            }
+            stops = firsts & (found.ends | line_starts);
+            const std::uint64_t before = (stops - 1) & ~stops;
+            rare |= found.rare & before;
 
-            // What is left: one bit per LF, one per first colon.
-            std::uint64_t lines = found.lf & (stop - 1);
-            std::uint64_t colons = firsts & (stop - 1);
+            // What is left: one bit per end of line, one per first colon.
+            std::uint64_t lines = found.ends & before;
+            std::uint64_t colons = firsts & before;
+            starts_line = found.ends >> (block_size - 1);
+            in_name = sum < carry ? 1 : 0;
             const auto next_colon = [&] {  // at the end of the block or later: there is none in it
                 colon = at + first_bit(colons);
                 colons &= colons - 1;
@@ -199,88 +228,89 @@ private:
             }
             if (colon >= at) next_colon();
             for (; lines != 0; lines &= lines - 1) {
-                if (entry == headers.end) {
-                    const auto count = entry - headers.begin;
-                    if (!headers.grow(bounds.max_headers)) {
-                        stop = lines & (~lines + 1);
-                        fault_ = errc::limit_headers;
-                        break;
-                    }
-                    entry = headers.begin + count;
+                if (entry == last) {
+                    stops = lines;
+                    full = found_full;
+                    break;
                 }
                 const std::size_t end = at + first_bit(lines);
-                *entry = {{frame + begin, colon - begin}, {frame + colon + 1, end - colon - 1}};
-                if (colon - begin == header_names::content_length.size() && length_ == unknown &&
-                    entry->name == header_names::content_length) {
-                    length_ = static_cast<std::size_t>(entry - headers.begin);
+                const char* const name = frame + begin;
+                *entry++ = {{name, colon - begin}, {frame + colon + 1, end - colon - 1}};
+                if (colon - begin == header_names::content_length.size() && length_ == 0 &&
+                    spells(name, "content-length")) {
+                    length_ = static_cast<std::size_t>(entry - entries);
                 }
-                ++entry;
                 begin = end + 1;
                 next_colon();
             }
-            if (stop != 0) break;
-            starts_line = found.lf >> (block_size - 1);
-            in_name = sum < carry ? 1 : 0;
+            if (stops != 0) break;
             at += block_size;
         }
-        scanned_ = stop != 0 ? at + first_bit(stop) : window;
         line_ = begin;
         colon_ = colon;
-        header_count_ = static_cast<std::size_t>(entry - headers.begin);
-
-        if (first_line == 0 && begin != 0 && !take_command(frame, bounds)) return parse_status::error;
-        // All that has arrived since the open line began is hardly ever longer than one line may be.
-        if (scanned_ - first_line > bounds.max_header_line) {
-            const auto taken = headers.first(header_count_).subspan(first_entry);
-            if (!check_lines(frame, taken, bounds)) return parse_status::error;
-        }
-        if (stop == 0) {
-            if (!check_line(frame, line_, window, bounds)) return parse_status::error;
-            if (window >= bounds.max_head) return fail(errc::limit_head, bounds.max_head);
-            return parse_status::need_more;
-        }
-        if (fault_ != errc::ok || scanned_ != line_ || frame[line_] != '\n') {
-            if (end_oddly(frame, scanned_, bounds) == parse_status::error) return parse_status::error;
-        } else {
-            head_size_ = line_ + 1;
-        }
-        scanned_ = head_size_;
-        return check_head(frame, bounds, headers);
+        header_count_ = static_cast<std::size_t>(entry - entries);
+        scanned_ = stops != 0 ? at + first_bit(stops) : window;
+        return (stops != 0 ? found_stop : 0) | full | (rare != 0 ? found_rare : 0);
     }
 
-    /// Looks at the CRs, NULs and backslashes of a block. Returns the first of them that is wrong, or `stop`.
-    STOMP_NOINLINE constexpr std::uint64_t look_closer(const char* frame, std::size_t at, std::size_t window,
-                                                       std::size_t begin, std::uint64_t lf, std::uint64_t rare,
-                                                       std::uint64_t stop) noexcept {
-        std::uint64_t command_line = 0;
-        if (in_command() && command_ == command::unknown) {  // in_command(): or so it was when this call began
-            if (begin == 0) command_line = lf ^ (lf - 1);
-            command_ = parse_command(line(frame, 0, begin != 0 ? verb_size_ : lf != 0 ? at + first_bit(lf) : 0));
+    /// Makes room for more lines and goes on with them, where `found` says so, and looks at the CRs, NULs and backslashes
+    /// in [first, scanned_). Returns found_stop or nothing.
+    STOMP_NOINLINE constexpr unsigned look_closer(const char* frame, std::size_t first, std::size_t window,
+                                                  const limits& bounds, header_storage& headers, unsigned found) {
+        while ((found & found_full) != 0) {
+            if (!headers.grow(bounds.max_headers)) {
+                fault_ = errc::limit_headers;
+                break;
+            }
+            found = (found & found_rare) | find_lines(frame, window, headers.begin, headers.end);
         }
+        if ((found & found_rare) != 0) {
+            const std::size_t wrong = find_wrong(frame, first, window);
+            if (wrong != scanned_) {
+                rewind(frame, wrong, headers);
+                return found_stop;
+            }
+        }
+        return found & found_stop;
+    }
+
+    /// Where the first CR, NUL or backslash in [first, scanned_) stands that is wrong, or scanned_.
+    constexpr std::size_t find_wrong(const char* frame, std::size_t first, std::size_t window) noexcept {
+        if (command_ == command::unknown) command_ = parse_command(line(frame, 0, verb_size_));
         escaping_ = escaping_of(command_, rules_.version);
-        for (; rare != 0; rare &= rare - 1) {
-            const std::uint64_t bit = rare & (~rare + 1);
-            const std::size_t offset = at + first_bit(bit);
-            const char octet = frame[offset];
-            if (octet == '\0') {
-                fault_ = errc::nul_in_header;
-                return bit;
-            }
-            if (octet == '\r' && rules_.crlf) has_cr_ = adjusts_ = true;
-            if (octet == '\r' && rules_.cr_is_text) continue;
-            const bool literal = escaping_ == escaping::none || (bit & command_line) != 0 || offset == letter_;
-            if (octet == '\\' && literal) continue;
-            if (offset + 1 == window) {
-                unsettled_ = window;
-            } else if (!settle(octet, frame[offset + 1])) {
-                return bit;
-            }
-            if (octet == '\\') {
-                letter_ = offset + 1;
-                first_escape_ = (std::min)(first_escape_, offset);
+        for (std::size_t at = first; at < scanned_; at += block_size) {
+            const std::size_t octets = scanned_ - at;
+            const head_marks found =
+                octets >= block_size ? Scan::find_marks(frame + at) : Scan::find_marks(frame + at, octets, at);
+            for (std::uint64_t rare = found.rare; rare != 0; rare &= rare - 1) {
+                const std::size_t offset = at + first_bit(rare);
+                const char octet = frame[offset];
+                if (octet == '\\') {
+                    if (escaping_ == escaping::none || offset == letter_ || in_command() || offset < verb_size_) continue;
+                    letter_ = offset + 1;
+                    if (first_escape_ == 0) first_escape_ = offset;
+                } else if (octet == '\0') {
+                    return offset;
+                } else {
+                    if (rules_.crlf) has_cr_ = adjusts_ = true;
+                    if (rules_.cr_is_text) continue;
+                }
+                unsettled_ = offset + 1 == window;
+                if (!unsettled_ && !settle(octet, frame[offset + 1])) return offset;
             }
         }
-        return stop;
+        return scanned_;
+    }
+
+    /// Takes back the lines from the one with this octet on.
+    constexpr void rewind(const char* frame, std::size_t offset, const header_storage& headers) noexcept {
+        scanned_ = offset;
+        for (; header_count_ != 0; --header_count_) {
+            const header& last = headers.begin[header_count_ - 1];
+            if (last.value.data() + last.value.size() < frame + offset) return;
+            line_ = static_cast<std::size_t>(last.name.data() - frame);
+        }
+        if (offset < verb_size_) line_ = verb_size_ = 0;
     }
 
     /// Whether an octet may follow a CR or a backslash. A NUL may not, but is a fault of its own.
@@ -337,6 +367,14 @@ private:
         return false;
     }
 
+    /// The head does not stop in what is there.
+    STOMP_NOINLINE constexpr parse_status end_of_window(const char* frame, std::size_t window,
+                                                        const limits& bounds) noexcept {
+        if (!check_line(frame, line_, window, bounds)) return parse_status::error;
+        if (window >= bounds.max_head) return fail(errc::limit_head, bounds.max_head);
+        return parse_status::need_more;
+    }
+
     /// The head stops otherwise than by LF LF.
     STOMP_NOINLINE constexpr parse_status end_oddly(const char* frame, std::size_t at, const limits& bounds) noexcept {
         const bool unsettled = fault_ == errc::bare_cr || fault_ == errc::bad_escape;
@@ -364,8 +402,8 @@ private:
         if (!body_allowed(command_) && !rules_.body_anywhere) {
             body_ = rules_.lenient ? body_rule::dropped : body_rule::refused;
         }
-        if (length_ == unknown) return parse_status::frame;
-        const std::string_view value = entries[length_].value;
+        if (length_ == 0) return parse_status::frame;
+        const std::string_view value = entries[length_ - 1].value;
         const auto offset = static_cast<std::size_t>(value.data() - frame);
         const auto octets = parse_content_length(rules_.lenient ? trim_back(trim_front(value)) : value);
         if (!octets) return fail(errc::bad_content_length, offset);
@@ -406,7 +444,7 @@ private:
                 const std::size_t colon = h.value.find(':');
                 if (colon != h.value.npos) return wrong(errc::raw_colon_in_value, offset + colon);
             }
-            if (h.name == header_names::content_length && h.value != entries[length_].value) {
+            if (h.name == header_names::content_length && h.value != entries[length_ - 1].value) {
                 return wrong(errc::content_length_conflict, offset);
             }
         }
@@ -440,7 +478,7 @@ private:
     constexpr parse_status read_body(const char* frame, std::size_t size, const limits& bounds) noexcept {
         const std::size_t there = size - head_size_;
         const char* const body = frame + head_size_;
-        if (length_ != unknown) {
+        if (length_ != 0) {
             if (there <= body_size_) return parse_status::need_more;
             if (body[body_size_] != '\0') return fail(errc::missing_terminator, head_size_ + body_size_);
             return parse_status::frame;
@@ -461,7 +499,7 @@ private:
 
     /// Decodes the escapes of names and values in place: decoded text is never longer.
     STOMP_NOINLINE constexpr void unescape_headers(char* frame, std::span<header> entries) noexcept {
-        const escaping rules = escaping_of(command_, rules_.version);
+        const letter_table& letters = letters_of(escaping_of(command_, rules_.version));
         header* entry = entries.data();
         std::string_view* text = nullptr;  // the one being decoded: [from, end of text) goes to `to`
         char* to = nullptr;
@@ -474,11 +512,11 @@ private:
         for (std::size_t at = first_escape_; at < head_size_; at += block_size) {
             const std::size_t octets = head_size_ - at;
             std::uint64_t bits =
-                octets >= block_size ? Scan::find(frame + at, '\\') : Scan::find(frame + at, octets, '\\');
+                octets >= block_size ? Scan::find(frame + at, '\\') : Scan::find(frame + at, octets, at, '\\');
             for (; bits != 0; bits &= bits - 1) {
                 char* const escape = frame + at + first_bit(bits);
                 if (escape < from) continue;  // a letter
-                const char octet = unescaped(rules, escape[1]);
+                const char octet = letters[static_cast<unsigned char>(escape[1])];
                 if (octet == '\0') continue;  // kept as it is
 
                 if (text == nullptr || escape >= text->data() + text->size()) {
@@ -505,6 +543,7 @@ private:
     errc error_ = errc::ok;
     bool adjusts_ = false;     // the head is not just taken as it is
     bool has_cr_ = false;      // in an end of line
+    bool unsettled_ = false;   // the last octet was a CR or a backslash: it depends on the next
     bool ends_early_ = false;  // the head, by a NUL
     body_rule body_ = body_rule::allowed;
     std::size_t scanned_ = 0;  // octets looked at
@@ -512,10 +551,9 @@ private:
     std::size_t colon_ = 0;    // its first colon; scanned_ or more: not found yet
     std::size_t verb_size_ = 0;
     std::size_t header_count_ = 0;
-    std::size_t length_ = unknown;  // the entry that is content-length
-    std::size_t first_escape_ = unknown;
+    std::size_t length_ = 0;  // which entry is content-length, counted from one; 0: none
+    std::size_t first_escape_ = 0;  // 0: there is none
     std::size_t letter_ = 0;           // behind the last backslash that begins an escape
-    std::size_t unsettled_ = unknown;  // behind a CR or a backslash that was the last octet there
     std::size_t head_size_ = 0;        // 0 until the blank line was found
     std::size_t body_size_ = 0;
     std::size_t error_offset_ = 0;

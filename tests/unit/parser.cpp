@@ -492,13 +492,13 @@ struct counting_scan {
         octets += stomp::detail::block_size;
         return stomp::detail::scan::find_marks(block);
     }
-    static std::uint64_t find(const char* from, std::size_t count, char octet) {
+    static std::uint64_t find(const char* from, std::size_t count, std::size_t before, char octet) {
         octets += count;
-        return stomp::detail::scan::find(from, count, octet);
+        return stomp::detail::scan::find(from, count, before, octet);
     }
-    static stomp::detail::head_marks find_marks(const char* from, std::size_t count) {
+    static stomp::detail::head_marks find_marks(const char* from, std::size_t count, std::size_t before) {
         octets += count;
-        return stomp::detail::scan::find_marks(from, count);
+        return stomp::detail::scan::find_marks(from, count, before);
     }
     static const char* find(const char* from, const char* to, char octet) {
         const char* const found = stomp::detail::scan::find(from, to, octet);

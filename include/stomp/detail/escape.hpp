@@ -7,6 +7,7 @@
 #include <stomp/errc.hpp>
 #include <stomp/version.hpp>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -36,14 +37,31 @@ constexpr escaping escaping_of(command c, std::optional<version> v) noexcept {
     return is_handshake(c) ? escaping::none : escaping::unknown;
 }
 
-/// The octet that a letter after a backslash stands for; NUL, for which there is no escape, if these rules do not define
-/// one.
+/// By the letter after a backslash the octet that both stand for; NUL, for which there is no escape, where a letter stands
+/// for none.
+using letter_table = std::array<char, 256>;
+
+inline constexpr letter_table letters_1_1 = [] {
+    letter_table octets{};
+    octets['n'] = '\n';
+    octets['c'] = ':';
+    octets['\\'] = '\\';
+    return octets;
+}();
+
+inline constexpr letter_table letters_1_2 = [] {
+    letter_table octets = letters_1_1;
+    octets['r'] = '\r';
+    return octets;
+}();
+
+constexpr const letter_table& letters_of(escaping rules) noexcept {
+    return rules == escaping::v1_1 ? letters_1_1 : letters_1_2;
+}
+
+/// Where the rules define escapes.
 constexpr char unescaped(escaping rules, char letter) noexcept {
-    constexpr char first = '\\';
-    constexpr std::string_view octets("\\\0\0\0\0\0\0:\0\0\0\0\0\0\0\0\0\0\n\0\0\0\r", 'r' - first + 1);
-    const auto index = static_cast<std::size_t>(static_cast<unsigned char>(letter)) - first;
-    if (index >= octets.size() || (letter == 'r' && rules == escaping::v1_1)) return '\0';
-    return octets[index];
+    return letters_of(rules)[static_cast<unsigned char>(letter)];
 }
 
 /// The letter that stands for an octet after a backslash; NUL if the octet is written as it is.

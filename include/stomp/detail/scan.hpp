@@ -24,9 +24,14 @@ inline constexpr std::size_t block_size = 64;
 
 /// Where the octets stand that make up a frame's head.
 struct head_marks {
-    std::uint64_t lf;
-    std::uint64_t colon;
-    std::uint64_t rare;  ///< CR, NUL or backslash: one mask, because most blocks hold none of them
+    std::uint64_t ends;  ///< LF, or NUL: it ends a line, too, though wrongly
+    std::uint64_t colons;
+    std::uint64_t rare;  ///< CR, backslash or NUL: one mask, because most blocks hold none of them
+
+    /// Of the octets from one of this block on.
+    friend constexpr head_marks operator>>(const head_marks& m, std::size_t octets) noexcept {
+        return {m.ends >> octets, m.colons >> octets, m.rare >> octets};
+    }
 };
 
 /// Eight octets as a number, the first one lowest, whatever the machine's byte order.
@@ -53,9 +58,10 @@ struct portable_scan {
         head_marks found{};
         for (std::size_t i = 0; i < block_size; i += 8) {
             const std::uint64_t word = load_word(block + i);
-            found.lf |= match(word, '\n') << i;
-            found.colon |= match(word, ':') << i;
-            found.rare |= gather(zeros(word) | zeros(word ^ repeat('\r')) | zeros(word ^ repeat('\\'))) << i;
+            const std::uint64_t nuls = zeros(word);
+            found.ends |= gather(nuls | zeros(word ^ repeat('\n'))) << i;
+            found.colons |= match(word, ':') << i;
+            found.rare |= gather(nuls | zeros(word ^ repeat('\r')) | zeros(word ^ repeat('\\'))) << i;
         }
         return found;
     }
@@ -84,11 +90,10 @@ struct sse2_scan {
     }
 
     static head_marks find_marks(const char* block) noexcept {
-        return {find(block, '\n'), find(block, ':'), each(block, [](__m128i v) {
-                    return _mm_or_si128(
-                        _mm_or_si128(_mm_cmpeq_epi8(v, _mm_setzero_si128()), _mm_cmpeq_epi8(v, _mm_set1_epi8('\r'))),
-                        _mm_cmpeq_epi8(v, _mm_set1_epi8('\\')));
-                })};
+        const auto is = [](__m128i v, char octet) { return _mm_cmpeq_epi8(v, _mm_set1_epi8(octet)); };
+        const auto is_either = [&](__m128i v, char a, char b) { return _mm_or_si128(is(v, a), is(v, b)); };
+        return {each(block, [&](__m128i v) { return is_either(v, '\n', '\0'); }), find(block, ':'),
+                each(block, [&](__m128i v) { return _mm_or_si128(is_either(v, '\r', '\\'), is(v, '\0')); })};
     }
 
 private:
@@ -111,11 +116,15 @@ struct avx2_scan {
     }
 
     static head_marks find_marks(const char* block) noexcept {
-        // Looked up by its lower four bits, each of the three rare octets finds itself, and no other octet does.
-        const __m256i self =
-            _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, '\\', '\r', 0, 0));
-        return {find(block, '\n'), find(block, ':'),
-                each(block, [&](__m256i v) { return _mm256_cmpeq_epi8(v, _mm256_shuffle_epi8(self, v)); })};
+        // Looked up by its lower four bits, each octet that is looked for finds itself, and no other octet does.
+        const auto table = [](char at_0, char at_10, char at_12, char at_13) {
+            return _mm256_broadcastsi128_si256(
+                _mm_setr_epi8(at_0, 0, 0, 0, 0, 0, 0, 0, 0, 0, at_10, 0, at_12, at_13, 0, 0));
+        };
+        const auto find_those_in = [&](__m256i self) {
+            return each(block, [&](__m256i v) { return _mm256_cmpeq_epi8(v, _mm256_shuffle_epi8(self, v)); });
+        };
+        return {find_those_in(table('\0', '\n', 0, 0)), find(block, ':'), find_those_in(table('\0', 0, '\\', '\r'))};
     }
 
 private:
@@ -138,10 +147,10 @@ struct neon_scan {
     }
 
     static head_marks find_marks(const char* block) noexcept {
-        return {find(block, '\n'), find(block, ':'), each(block, [](uint8x16_t v) {
-                    return vorrq_u8(vorrq_u8(vceqzq_u8(v), vceqq_u8(v, vdupq_n_u8('\r'))),
-                                    vceqq_u8(v, vdupq_n_u8('\\')));
-                })};
+        const auto is = [](uint8x16_t v, char octet) { return vceqq_u8(v, vdupq_n_u8(static_cast<std::uint8_t>(octet))); };
+        const auto is_either = [&](uint8x16_t v, char a, char b) { return vorrq_u8(is(v, a), is(v, b)); };
+        return {each(block, [&](uint8x16_t v) { return is_either(v, '\n', '\0'); }), find(block, ':'),
+                each(block, [&](uint8x16_t v) { return vorrq_u8(is_either(v, '\r', '\\'), is(v, '\0')); })};
     }
 
 private:
@@ -184,6 +193,21 @@ constexpr const char* find_octet(const char* from, const char* to, char octet) n
 /// What the parser looks at octets with: the best implementation that the compiler was told it may use, and the portable
 /// one at compile time. Tests put others in its place.
 struct scan {
+private:
+    template <class Find>
+    static constexpr auto last_block(const char* octets, std::size_t count, std::size_t before, Find find_in) noexcept {
+        if (count + before >= block_size) return find_in(octets + count - block_size) >> (block_size - count);
+        return short_block(octets, count, find_in);
+    }
+
+    template <class Find>
+    STOMP_NOINLINE static constexpr auto short_block(const char* octets, std::size_t count, Find find_in) noexcept {
+        char block[block_size] = {};
+        for (std::size_t i = 0; i < block_size; ++i) block[i] = i < count ? octets[i] : ' ';
+        return find_in(block);
+    }
+
+public:
     static constexpr std::uint64_t find(const char* block, char octet) noexcept {
         if (std::is_constant_evaluated()) return portable_scan::find(block, octet);
         return native_scan::find(block, octet);
@@ -194,35 +218,18 @@ struct scan {
         return native_scan::find_marks(block);
     }
 
-    // The same for fewer octets than a block has. Nothing behind them is looked at.
-    STOMP_NOINLINE static constexpr std::uint64_t find(const char* octets, std::size_t count, char octet) noexcept {
-        const short_block block(octets, count);
-        return find(block.octets, octet);
+    // The same for fewer octets than a block has. None behind them is looked at; `before` of those in front may be.
+    static constexpr std::uint64_t find(const char* octets, std::size_t count, std::size_t before, char octet) noexcept {
+        return last_block(octets, count, before, [&](const char* block) { return find(block, octet); });
     }
 
-    STOMP_NOINLINE static constexpr head_marks find_marks(const char* octets, std::size_t count) noexcept {
-        const short_block block(octets, count);
-        return find_marks(block.octets);
+    static constexpr head_marks find_marks(const char* octets, std::size_t count, std::size_t before) noexcept {
+        return last_block(octets, count, before, [](const char* block) { return find_marks(block); });
     }
 
     static constexpr const char* find(const char* from, const char* to, char octet) noexcept {
         return find_octet(from, to, octet);
     }
-
-private:
-    /// Filled up with blanks, which are never looked for.
-    struct short_block {
-        char octets[block_size];
-
-        constexpr short_block(const char* from, std::size_t count) noexcept {
-            if (std::is_constant_evaluated()) {
-                for (std::size_t i = 0; i < block_size; ++i) octets[i] = i < count ? from[i] : ' ';
-            } else {
-                std::memset(octets, ' ', block_size);
-                std::memcpy(octets, from, count);
-            }
-        }
-    };
 };
 
 /// Copies a text, also down over itself, and returns the end of the copy. For texts as short as headers are, where a call
