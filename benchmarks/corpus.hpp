@@ -6,6 +6,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -82,8 +83,16 @@ private:
         return s;
     }
 
+    /// In braces the pieces are made from left to right by every compiler, which the operands of + are not.
+    static std::string text(std::initializer_list<std::string> pieces) {
+        std::string all;
+        for (const std::string& piece : pieces) all += piece;
+        return all;
+    }
+
     std::string json(std::size_t n) {
-        std::string s = "{\"id\":" + number(10'000) + ",\"price\":" + number(1'000) + "." + number(100) + ",\"sym\":\"";
+        std::string s =
+            text({"{\"id\":", number(10'000), ",\"price\":", number(1'000), ".", number(100), ",\"sym\":\""});
         if (s.size() + 2 < n) s += word(n - 2 - s.size());
         return s + "\"}";
     }
@@ -110,13 +119,13 @@ private:
         c.wire += eol;
         c.http += "POST /q HTTP/1.1\r\n";
         for (const auto& [name, value] : headers) {
-            const std::string text = escaped(value);
-            c.wire += escaped(name) + ":" + text;
+            const std::string on_wire = escaped(value);
+            c.wire += escaped(name) + ":" + on_wire;
             c.wire += eol;
-            c.http += name + ": " + text + "\r\n";
+            c.http += name + ": " + on_wire + "\r\n";
             ++c.expected.headers;
             c.expected.value_octets += value.size();
-            c.http_value_octets += text.size();
+            c.http_value_octets += on_wire.size();
         }
         c.wire += eol;
         c.wire += f.body;
@@ -134,7 +143,7 @@ private:
             {"MESSAGE",
              {{"subscription", "sub-" + number(10)},
               {"destination", "/topic/price.stock." + word(4)},
-              {"message-id", "T_sub-0@@session-" + word(22) + "@@" + number(10'000)},
+              {"message-id", text({"T_sub-0@@session-", word(22), "@@", number(10'000)})},
               {"redelivered", "false"},
               {"content-type", "application/json"}},
              json(60)},
@@ -150,14 +159,14 @@ private:
     void heavy(corpus& c) {
         plain_frame f{"MESSAGE", {}, json(130)};
         f.headers.emplace_back("destination", "/queue/orders." + word(6));
-        f.headers.emplace_back("message-id", "ID:" + word(10) + "-" + number(65'536) + "-2:1:1:1:" + number(100));
+        f.headers.emplace_back("message-id", text({"ID:", word(10), "-", number(65'536), "-2:1:1:1:", number(100)}));
         for (std::size_t i = 0; i < 22; ++i) {
             std::string value = word(14 + below(28));
-            if (i % 4 == 0) value += ":" + word(5);
-            if (i % 7 == 0) value += "\n" + word(6) + "\\";
+            if (i % 4 == 0) value += text({":", word(5)});
+            if (i % 7 == 0) value += text({"\n", word(6), "\\"});
             // Names differ in their first letter: a parser that keeps headers in a map has as many of them.
             const auto letter = static_cast<char>('a' + i);
-            f.headers.emplace_back(std::string("x-header-") + letter + word(1 + below(10)), std::move(value));
+            f.headers.emplace_back(text({"x-header-", std::string(1, letter), word(1 + below(10))}), std::move(value));
         }
         add(c, std::move(f), {});
     }

@@ -61,21 +61,29 @@ struct host {
 };
 
 void print(const char* what, std::size_t before) {
-    std::printf("%-40s %8.1f octets\n", what, static_cast<double>(live - before) / many);
+    std::printf("| %-42s | %7.1f |\n", what, static_cast<double>(live - before) / many);
+}
+
+/// No figure stands for something that is not there.
+void must(bool good) {
+    if (!good) std::abort();
 }
 
 }  // namespace
 
 int main() {
+    std::printf("| %-42s |  octets |\n|---|---:|\n", "");
     host h;
     h.open();  // the first one pays for the tables
     h.ids.reserve(many + 1);
     std::size_t before = live;
     for (std::size_t i = 0; i < many; ++i) h.open();
+    must(h.broker.stats().connections == many + 1);
     print("idle connection of a broker", before);
 
     before = live;
     for (std::size_t i = 1; i <= many; ++i) h.give(h.ids[i], "SUBSCRIBE\nid:0\ndestination:/topic/news\n\n\0"sv);
+    must(h.broker.stats().subscriptions == many);
     print("first subscription, one per connection", before);
 
     before = live;
@@ -84,6 +92,7 @@ int main() {
             h.give(h.ids[i], "SUBSCRIBE\nid:" + std::to_string(k) + "\ndestination:/topic/news\n\n" + '\0');
         }
     }
+    must(h.broker.stats().subscriptions == 2 * many);
     print("further subscription, five per connection", before);
 
     before = live;
@@ -91,11 +100,20 @@ int main() {
     for (std::size_t i = 0; i < many; ++i) {
         if (h.broker.publish("/queue/jobs", body) != stomp::errc::ok) std::abort();
     }
+    must(h.broker.stats().queued_messages == many);
     print("queued message with a body of 100 octets", before);
 
     before = live;
+    const std::string large(16384, 'x');
+    for (std::size_t i = 0; i < many; ++i) {
+        if (h.broker.publish("/queue/files", large) != stomp::errc::ok) std::abort();
+    }
+    must(h.broker.stats().queued_messages == 2 * many);
+    print("queued message with a body of 16 KiB", before);
+
+    before = live;
     stomp::client_session client({.host = "/"}, h.now);
-    std::printf("%-40s %8zu octets, %zu of them in the object itself\n", "client session, CONNECT queued",
-                sizeof client + live - before, sizeof client);
+    std::printf("| %-42s | %7zu |\n", "client session, CONNECT queued", sizeof client + live - before);
+    std::printf("| %-42s | %7zu |\n", "of which the object itself", sizeof client);
     return 0;
 }

@@ -6,6 +6,7 @@
 
 Standard library only. The `run` script beside this file uses the classes below.
 """
+import contextlib
 import glob
 import os
 import shutil
@@ -50,6 +51,59 @@ def stop(process, seconds=15):
         time.sleep(0.02)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+
+
+def quiet(command, seconds=300, **options):
+    """Runs a command without input; its status and its output. With it ends whatever it has started."""
+    with tempfile.TemporaryFile() as output:
+        try:
+            child = subprocess.Popen([str(c) for c in command], stdin=subprocess.DEVNULL, stdout=output,
+                                     stderr=subprocess.STDOUT, start_new_session=True, **options)
+        except FileNotFoundError:
+            return 127, f"{command[0]}: not found"
+        late = ""
+        try:
+            status = child.wait(seconds)
+        except subprocess.TimeoutExpired:
+            status, late = 124, f"\nnot done after {seconds} s"
+        finally:
+            stop(child)
+        output.seek(0)
+        return status, output.read().decode(errors="replace") + late
+
+
+@contextlib.contextmanager
+def no_services(as_root):
+    """While packages are installed none of their services is started: they would listen on every interface."""
+    guard = Path("/usr/sbin/policy-rc.d")
+    if guard.exists():
+        yield
+        return
+    quiet(as_root + ["sh", "-c", f"printf '#!/bin/sh\\nexit 101\\n' > {guard} && chmod 755 {guard}"])
+    try:
+        yield
+    finally:
+        quiet(as_root + ["rm", "-f", guard])
+
+
+def install(wanted):
+    """Installs packages with apt; those that cannot be are found missing again, and skipped, by who needs them."""
+    if not wanted:
+        return
+    if not shutil.which("apt-get"):
+        print(f"not installed, and there is no apt-get: {' '.join(wanted)}", flush=True)
+        return
+    print(f"installing {' '.join(wanted)}", flush=True)
+    as_root = [] if os.geteuid() == 0 else ["sudo", "-n", "--preserve-env=DEBIAN_FRONTEND"]
+    os.environ["DEBIAN_FRONTEND"] = "noninteractive"
+    apt_install = as_root + ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "--no-upgrade"]
+    with no_services(as_root):
+        quiet(as_root + ["apt-get", "update", "-qq"])
+        if quiet(apt_install + wanted, 900)[0] != 0:
+            for package in wanted:  # one that is missing must not keep the others away
+                status, text = quiet(apt_install + [package], 900)
+                if status != 0:
+                    print(f"cannot install {package}: {' '.join(text.split())[-200:]}", flush=True)
 
 
 def talk(port, request, until, seconds=2.0):

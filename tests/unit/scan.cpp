@@ -2,12 +2,14 @@
 #include <stomp/detail/scan.hpp>
 
 #include "support/catch.hpp"
+#include "support/guarded.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <random>
+#include <span>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -46,6 +48,55 @@ void check_block(const char* block) {
         REQUIRE(Scan::find(block, octet) == plain_find(block, {&octet, 1}));
     }
 }
+
+/// What a text holds, an octet of bits for each of its octets. In blocks, as the parser looks at it.
+template <class Scan>
+void mark(std::string_view text, std::vector<unsigned>& marks) {
+    const auto note = [&](std::size_t at, const detail::head_marks& m, std::uint64_t high) {
+        for (std::size_t i = 0; i < detail::block_size && at + i < text.size(); ++i) {
+            const auto bit = [i](std::uint64_t mask) { return static_cast<unsigned>(mask >> i & 1U); };
+            marks.push_back(bit(m.lf) | bit(m.colon) << 1U | bit(m.rare) << 2U | bit(high) << 3U);
+        }
+    };
+    marks.clear();
+    std::size_t at = 0;
+    for (; text.size() - at >= detail::block_size; at += detail::block_size) {
+        note(at, Scan::find_marks(text.data() + at), Scan::find(text.data() + at, '\x80'));
+    }
+    const std::size_t rest = text.size() - at;
+    if (rest == 0) return;
+    note(at, detail::scan::find_marks(text.data() + at, rest), detail::scan::find(text.data() + at, rest, '\x80'));
+}
+
+/// The same, octet by octet.
+std::vector<unsigned> plain_marks(std::string_view text) {
+    std::vector<unsigned> marks;
+    for (const char c : text) {
+        const bool rare = c == '\0' || c == '\r' || c == '\\';
+        marks.push_back(c == '\n' ? 1U : c == ':' ? 2U : rare ? 4U : c == '\x80' ? 8U : 0U);
+    }
+    return marks;
+}
+
+/// Texts that hide mistakes least: random octets, nothing but what is looked for, and what differs from it by a bit.
+std::string text_of(unsigned kind, std::size_t size, std::mt19937& random) {
+    using namespace std::string_view_literals;
+    constexpr std::string_view wanted = "\n:\r\\\0\x80"sv;
+    std::string text(size, ' ');
+    for (char& c : text) {
+        const char one = wanted[random() % wanted.size()];
+        switch (kind) {
+            case 0: c = static_cast<char>(random()); break;
+            case 1: c = one; break;
+            case 2: c = static_cast<char>(one ^ 1 << random() % 8); break;
+            default: c = random() % 4 == 0 ? one : static_cast<char>(one + (random() % 2 == 0 ? 1 : -1)); break;
+        }
+    }
+    return text;
+}
+
+constexpr unsigned text_kinds = 4;
+constexpr std::size_t longest = 256;
 
 }  // namespace
 
@@ -86,6 +137,50 @@ TEMPLATE_LIST_TEST_CASE("scan: random octets at every alignment", "", every_scan
             check_block<TestType>(octets.data() + at);
     }
 }
+
+TEMPLATE_LIST_TEST_CASE("scan: every length up to 256 at every alignment", "", every_scan) {
+    std::mt19937 random(9);
+    std::vector<unsigned> marks;
+    std::size_t wrong = 0;
+    for (std::size_t size = 0; size <= longest; ++size) {
+        for (unsigned kind = 0; kind < text_kinds; ++kind) {
+            const std::string text = text_of(kind, size, random);
+            const std::vector<unsigned> expected = plain_marks(text);
+            for (std::size_t alignment = 0; alignment < detail::block_size; ++alignment) {
+                std::vector<char> room(alignment + size);  // exactly, for the sanitizers and for valgrind
+                std::copy(text.begin(), text.end(), room.begin() + static_cast<std::ptrdiff_t>(alignment));
+                mark<TestType>({room.data() + alignment, size}, marks);
+                wrong += marks == expected ? 0U : 1U;
+            }
+        }
+    }
+    CHECK(wrong == 0);
+}
+
+#if __has_include(<sys/mman.h>)
+TEMPLATE_LIST_TEST_CASE("scan: nothing outside a text of any length is looked at", "", every_scan) {
+    test::guarded_pages pages;
+    std::mt19937 random(10);
+    std::vector<unsigned> marks;
+    std::size_t wrong = 0;
+    for (std::size_t size = 0; size <= longest; ++size) {
+        for (unsigned kind = 0; kind < text_kinds; ++kind) {
+            const std::string text = text_of(kind, size, random);
+            const std::vector<unsigned> expected = plain_marks(text);
+            for (const bool at_end : {false, true}) {
+                const std::span<char> octets = at_end ? pages.last(text) : pages.first(text);
+                mark<TestType>({octets.data(), octets.size()}, marks);
+                wrong += marks == expected ? 0U : 1U;
+                const char* const end = octets.data() + size;
+                const auto found =
+                    static_cast<std::size_t>(detail::scan::find(octets.data(), end, ':') - octets.data());
+                wrong += found == (std::min)(text.find(':'), size) ? 0U : 1U;
+            }
+        }
+    }
+    CHECK(wrong == 0);
+}
+#endif
 
 TEST_CASE("load_word: the first octet is the lowest") {
     const std::array<char, 9> octets{1, 2, 3, 4, 5, 6, 7, '\xf8', 9};
