@@ -57,7 +57,10 @@ constexpr std::string_view to_string(command c) noexcept { return detail::verbs[
 constexpr command parse_command(std::string_view verb) noexcept {
     switch (verb.size()) {  // where the size is known, a comparison is one or two instructions
         case 3: return detail::spells(verb.data(), "ACK") ? command::ack : command::unknown;
-        case 4: return detail::spells(verb.data(), "SEND") ? command::send : detail::spells(verb.data(), "NACK") ? command::nack : command::unknown;
+        case 4:
+            return detail::spells(verb.data(), "SEND")   ? command::send
+                   : detail::spells(verb.data(), "NACK") ? command::nack
+                                                         : command::unknown;
         case 5:
             if (detail::spells(verb.data(), "BEGIN")) return command::begin;
             if (detail::spells(verb.data(), "ABORT")) return command::abort;

@@ -257,11 +257,7 @@ private:
     /// in [first, scanned_). Returns found_stop or nothing.
     STOMP_NOINLINE constexpr unsigned look_closer(const char* frame, std::size_t first, std::size_t window,
                                                   const limits& bounds, header_storage& headers, unsigned found) {
-        while ((found & found_full) != 0) {
-            if (!headers.grow(bounds.max_headers)) {
-                fault_ = errc::limit_headers;
-                break;
-            }
+        while ((found & found_full) != 0 && headers.grow(bounds.max_headers)) {
             found = (found & found_rare) | find_lines(frame, window, headers.begin, headers.end);
         }
         if ((found & found_rare) != 0) {
@@ -271,6 +267,7 @@ private:
                 return found_stop;
             }
         }
+        if ((found & found_full) != 0 && frame[scanned_] != '\0') fault_ = errc::limit_headers;
         return found & found_stop;
     }
 
@@ -286,7 +283,8 @@ private:
                 const std::size_t offset = at + first_bit(rare);
                 const char octet = frame[offset];
                 if (octet == '\\') {
-                    if (escaping_ == escaping::none || offset == letter_ || in_command() || offset < verb_size_) continue;
+                    if (escaping_ == escaping::none || offset == letter_ || in_command() || offset < verb_size_)
+                        continue;
                     letter_ = offset + 1;
                     if (first_escape_ == 0) first_escape_ = offset;
                 } else if (octet == '\0') {
@@ -310,7 +308,7 @@ private:
             if (last.value.data() + last.value.size() < frame + offset) return;
             line_ = static_cast<std::size_t>(last.name.data() - frame);
         }
-        if (offset < verb_size_) line_ = verb_size_ = 0;
+        if (offset <= verb_size_) line_ = verb_size_ = 0;
     }
 
     /// Whether an octet may follow a CR or a backslash. A NUL may not, but is a fault of its own.
@@ -551,10 +549,10 @@ private:
     std::size_t colon_ = 0;    // its first colon; scanned_ or more: not found yet
     std::size_t verb_size_ = 0;
     std::size_t header_count_ = 0;
-    std::size_t length_ = 0;  // which entry is content-length, counted from one; 0: none
+    std::size_t length_ = 0;        // which entry is content-length, counted from one; 0: none
     std::size_t first_escape_ = 0;  // 0: there is none
-    std::size_t letter_ = 0;           // behind the last backslash that begins an escape
-    std::size_t head_size_ = 0;        // 0 until the blank line was found
+    std::size_t letter_ = 0;        // behind the last backslash that begins an escape
+    std::size_t head_size_ = 0;     // 0 until the blank line was found
     std::size_t body_size_ = 0;
     std::size_t error_offset_ = 0;
 };

@@ -533,8 +533,8 @@ TEST_CASE("abuse 29: work is linear in the octets received, however they arrive"
         INFO("pieces of " << piece);
         const std::size_t around = 2 * stomp::detail::block_size;  // what lies behind the head in its last block
         CHECK(octets_scanned(head + "\n" + '\0', piece) <= head.size() + around);
-        // Where there are escapes, once more to decode them.
-        CHECK(octets_scanned(escaped + "\n" + '\0', piece) <= 2 * escaped.size() + 2 * around);
+        // Where there are escapes, once more to check and once more to decode them.
+        CHECK(octets_scanned(escaped + "\n" + '\0', piece) <= 3 * escaped.size() + 3 * around);
         // A counted body is never looked at, any other once.
         CHECK(octets_scanned("SEND\ncontent-length:60000\n\n" + std::string(60000, 'b') + '\0', piece) <= around);
         CHECK(octets_scanned("SEND\n\n" + std::string(60000, 'b') + '\0', piece) <= 60000 + around);

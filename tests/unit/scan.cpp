@@ -41,8 +41,8 @@ template <class Scan>
 void check_block(const char* block) {
     using namespace std::string_view_literals;
     const detail::head_marks marks = Scan::find_marks(block);
-    REQUIRE(marks.lf == plain_find(block, "\n"));
-    REQUIRE(marks.colon == plain_find(block, ":"));
+    REQUIRE(marks.ends == plain_find(block, "\n\0"sv));
+    REQUIRE(marks.colons == plain_find(block, ":"));
     REQUIRE(marks.rare == plain_find(block, "\0\r\\"sv));
     for (const char octet : {'\0', '\r', '\\', '\n', ':', '\x7f', '\x80', '\xff'}) {
         REQUIRE(Scan::find(block, octet) == plain_find(block, {&octet, 1}));
@@ -55,7 +55,7 @@ void mark(std::string_view text, std::vector<unsigned>& marks) {
     const auto note = [&](std::size_t at, const detail::head_marks& m, std::uint64_t high) {
         for (std::size_t i = 0; i < detail::block_size && at + i < text.size(); ++i) {
             const auto bit = [i](std::uint64_t mask) { return static_cast<unsigned>(mask >> i & 1U); };
-            marks.push_back(bit(m.lf) | bit(m.colon) << 1U | bit(m.rare) << 2U | bit(high) << 3U);
+            marks.push_back(bit(m.ends) | bit(m.colons) << 1U | bit(m.rare) << 2U | bit(high) << 3U);
         }
     };
     marks.clear();
@@ -65,15 +65,17 @@ void mark(std::string_view text, std::vector<unsigned>& marks) {
     }
     const std::size_t rest = text.size() - at;
     if (rest == 0) return;
-    note(at, detail::scan::find_marks(text.data() + at, rest), detail::scan::find(text.data() + at, rest, '\x80'));
+    note(at, detail::scan::find_marks(text.data() + at, rest, at),
+         detail::scan::find(text.data() + at, rest, at, '\x80'));
 }
 
 /// The same, octet by octet.
 std::vector<unsigned> plain_marks(std::string_view text) {
     std::vector<unsigned> marks;
     for (const char c : text) {
-        const bool rare = c == '\0' || c == '\r' || c == '\\';
-        marks.push_back(c == '\n' ? 1U : c == ':' ? 2U : rare ? 4U : c == '\x80' ? 8U : 0U);
+        const unsigned ends = c == '\n' || c == '\0' ? 1U : 0U;
+        const unsigned rare = c == '\0' || c == '\r' || c == '\\' ? 4U : 0U;
+        marks.push_back(ends | rare | (c == ':' ? 2U : c == '\x80' ? 8U : 0U));
     }
     return marks;
 }
@@ -199,20 +201,24 @@ TEST_CASE("scan: a text is searched to its end and no further") {
     CHECK(detail::scan::find(nothing, nothing, 'a') == nullptr);
 }
 
-TEST_CASE("scan: of fewer octets than a block has, no other is looked at") {
+TEST_CASE("scan: of fewer octets than a block has, none behind them is looked at, and no more before them than said") {
     std::mt19937 random(8);
     for (std::size_t count = 1; count < detail::block_size; ++count) {
-        std::vector<char> octets(count);  // of exactly this size, for the sanitizers
-        for (char& c : octets) c = "\n:\r\\a\0"[random() % 6];
-        std::array<char, detail::block_size> block{};
-        block.fill('x');
-        std::copy(octets.begin(), octets.end(), block.begin());
-        const auto expected = detail::portable_scan::find_marks(block.data());
-        const auto marks = detail::scan::find_marks(octets.data(), count);
-        CHECK(marks.lf == expected.lf);
-        CHECK(marks.colon == expected.colon);
-        CHECK(marks.rare == expected.rare);
-        CHECK(detail::scan::find(octets.data(), count, '\\') == detail::portable_scan::find(block.data(), '\\'));
+        for (std::size_t before = 0; before < 2 * detail::block_size; ++before) {
+            std::vector<char> octets(before + count);  // of exactly this size, for the sanitizers
+            for (char& c : octets) c = "\n:\r\\a\0"[random() % 6];
+            const char* const from = octets.data() + before;
+            std::array<char, detail::block_size> block{};
+            block.fill('x');
+            std::copy(from, from + count, block.begin());
+            const auto expected = detail::portable_scan::find_marks(block.data());
+            const auto marks = detail::scan::find_marks(from, count, before);
+            REQUIRE(marks.ends == expected.ends);
+            REQUIRE(marks.colons == expected.colons);
+            REQUIRE(marks.rare == expected.rare);
+            const auto backslashes = detail::portable_scan::find(block.data(), '\\');
+            REQUIRE(detail::scan::find(from, count, before, '\\') == backslashes);
+        }
     }
 }
 
@@ -235,4 +241,4 @@ constexpr char sample[detail::block_size + 1] =
     "SEND\ndestination:/q\nk:\\n\r\n\nbody.................................";
 }
 static_assert(detail::scan::find(sample, '\r') == std::uint64_t{1} << 24);
-static_assert(detail::scan::find_marks(sample).lf == ((1u << 4) | (1u << 19) | (1u << 25) | (1u << 26)));
+static_assert(detail::scan::find_marks(sample).ends == ((1u << 4) | (1u << 19) | (1u << 25) | (1u << 26)));

@@ -147,7 +147,9 @@ struct neon_scan {
     }
 
     static head_marks find_marks(const char* block) noexcept {
-        const auto is = [](uint8x16_t v, char octet) { return vceqq_u8(v, vdupq_n_u8(static_cast<std::uint8_t>(octet))); };
+        const auto is = [](uint8x16_t v, char octet) {
+            return vceqq_u8(v, vdupq_n_u8(static_cast<std::uint8_t>(octet)));
+        };
         const auto is_either = [&](uint8x16_t v, char a, char b) { return vorrq_u8(is(v, a), is(v, b)); };
         return {each(block, [&](uint8x16_t v) { return is_either(v, '\n', '\0'); }), find(block, ':'),
                 each(block, [&](uint8x16_t v) { return vorrq_u8(is_either(v, '\r', '\\'), is(v, '\0')); })};
@@ -219,7 +221,8 @@ public:
     }
 
     // The same for fewer octets than a block has. None behind them is looked at; `before` of those in front may be.
-    static constexpr std::uint64_t find(const char* octets, std::size_t count, std::size_t before, char octet) noexcept {
+    static constexpr std::uint64_t find(const char* octets, std::size_t count, std::size_t before,
+                                        char octet) noexcept {
         return last_block(octets, count, before, [&](const char* block) { return find(block, octet); });
     }
 
