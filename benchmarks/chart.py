@@ -63,8 +63,8 @@ def draw(results):
                  f"{nice(r['ns'])} ns" + ("!" if r["differs"] else "") + ("" if r["ratio"] == 1 else f"  ({nice(r['ratio'])}x)"))
                 for r in sorted(parsed, key=lambda r: r["ns"])]
         more, top = panel(top, "Reading a MESSAGE of 250 octets with 6 headers: nanoseconds, logarithmic",
-                          "green: this library, all checks on; grey: what no parser can beat; purple: HTTP parsers on HTTP "
-                          "of the same shape; blue: STOMP parsers; !: does not find what was written", bars, "ns")
+                          "green: this library, all checks on; grey: what no parser can beat; purple: parsers of HTTP of the same "
+                          "shape; blue: of STOMP" + ("; !: wrong" if any(r["differs"] for r in parsed) else ""), bars, "ns")
         lines += more
     loads = [r for r in results.get("tcp", []) if list(r["load"]) == ["topic", 100, 100] and r["cpu_per_million"] > 0]
     if loads:
@@ -74,6 +74,11 @@ def draw(results):
         more, top = panel(top + 10, "Brokers over loopback TCP: messages delivered per CPU second, logarithmic",
                           "one publisher, 100 subscribers of a topic, 100 octets; the same load program for each", bars, "/s")
         lines += more
+    if "machine" in results:
+        m = results["machine"]
+        text = f"{m['cpu']}, {m['cores']} cores; {m['compiler']}; {m['flags']}; {m['rounds']} rounds; {m['date']}"
+        lines.append(f'<text class="note" x="16" y="{top + 16}">{escape(text)}</text>')
+        top += 30
     return "\n".join([f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{top}" viewBox="0 0 {WIDTH} {top}" '
                       f'role="img" aria-label="Benchmark results as bars; the same figures stand in benchmarks/README.md">',
                       f"<style>{STYLE}</style>", '<rect class="back" width="100%" height="100%" rx="6"/>'] + lines + ["</svg>"]) + "\n"
