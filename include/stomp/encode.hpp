@@ -11,7 +11,8 @@
 #include <stomp/header_names.hpp>
 #include <stomp/version.hpp>
 
-#include <array>
+#include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -40,9 +41,9 @@ namespace detail {
 
 constexpr std::size_t count_digits(std::uint64_t number) noexcept {
     std::size_t digits = 1;
-    while (number >= 10) {
-        number /= 10;
-        ++digits;
+    for (std::uint64_t bound = 10; number >= bound; ++digits) {
+        if (bound > UINT64_MAX / 10) return digits + 1;
+        bound *= 10;
     }
     return digits;
 }
@@ -58,83 +59,81 @@ constexpr char* write_number(char* to, std::uint64_t number) noexcept {
     return end;
 }
 
-/// Copies text and returns the end of the copy. Short pieces, as most are, are copied in place: calling memcpy costs
-/// more than they do. From 8 octets on two words that overlap do, from 16 on two pairs of them.
-constexpr char* write_text(char* to, std::string_view text) noexcept {
-    const char* const from = text.data();
-    const std::size_t size = text.size();
-    if (std::is_constant_evaluated() || size < 8) {
-        for (std::size_t i = 0; i < size; ++i) to[i] = from[i];
-    } else if (size <= 16) {
-        const char* const last = from + size - 8;
-        char* const to_last = to + size - 8;
-        std::uint64_t words[2] = {};
-        std::memcpy(&words[0], from, 8);
-        std::memcpy(&words[1], last, 8);
-        std::memcpy(to, &words[0], 8);
-        std::memcpy(to_last, &words[1], 8);
-    } else if (size <= 32) {
-        std::uint64_t words[4] = {};
-        std::memcpy(&words[0], from, 16);
-        std::memcpy(&words[2], from + size - 16, 16);
-        std::memcpy(to, &words[0], 16);
-        std::memcpy(to + size - 16, &words[2], 16);
-    } else {
-        std::memcpy(to, from, size);
-    }
-    return to + size;
+/// Whether an octet that is special may stand in a name or a value.
+constexpr errc check_special(escaping rules, char octet, bool is_name) noexcept {
+    if (octet == '\0') return errc::nul_in_header;
+    if (octet == '\r' && rules != escaping::v1_2) return errc::not_representable;
+    const bool literal = rules == escaping::none;
+    return literal && (octet == '\n' || (octet == ':' && is_name)) ? errc::not_representable : errc::ok;
 }
 
-/// Adds the octets that a name or a value takes on the wire. Text that is not plain is counted without a branch per
-/// octet: where an escape stands cannot be predicted.
+/// Checks a name or a value, and adds the octets that it takes on the wire.
 constexpr errc measure_text(escaping rules, std::string_view text, bool is_name, std::size_t& size) noexcept {
     std::size_t octets = text.size();
-    if (!is_plain(text)) {
-        std::size_t nuls = 0;
-        std::size_t crs = 0;
-        std::size_t lfs = 0;
-        std::size_t colons = 0;
-        std::size_t backslashes = 0;
-        for (const char octet : text) {
-            nuls += octet == '\0' ? 1U : 0U;
-            crs += octet == '\r' ? 1U : 0U;
-            lfs += octet == '\n' ? 1U : 0U;
-            colons += octet == ':' ? 1U : 0U;
-            backslashes += octet == '\\' ? 1U : 0U;
-        }
-        if (nuls != 0) return errc::nul_in_header;
-        if (crs != 0 && rules != escaping::v1_2) return errc::not_representable;
-        if (rules != escaping::none) {
-            octets += crs + lfs + colons + backslashes;
-        } else if (lfs != 0 || (colons != 0 && is_name)) {
-            return errc::not_representable;
+    for (std::size_t at = 0; at < text.size(); at += 16) {
+        for (std::uint32_t special = scan::find_special(text, at); special != 0; special &= special - 1) {
+            const char octet = text[at + static_cast<std::size_t>(std::countr_zero(special))];
+            if (const errc e = check_special(rules, octet, is_name); e != errc::ok) return e;
+            if (rules != escaping::none) ++octets;
         }
     }
     size += octets;
     return errc::ok;
 }
 
-/// Per octet the letter that stands for it after a backslash, NUL where there is none.
-inline constexpr std::array<char, 256> escape_letters = [] {
-    std::array<char, 256> letters{};
-    for (const char octet : {'\n', '\r', ':', '\\'}) {
-        letters[static_cast<unsigned char>(octet)] = escape_letter(escaping::v1_2, octet);
+/// Writes text with what is special in it: there is room for twice its size. Returns the end of it; where `fault` is set
+/// nothing of use was written.
+STOMP_NOINLINE constexpr char* write_special(escaping rules, std::string_view text, bool is_name, char* to,
+                                             errc& fault) noexcept {
+    const char* from = text.data();
+    for (std::size_t at = 0; at < text.size(); at += 16) {
+        for (std::uint32_t special = scan::find_special(text, at); special != 0; special &= special - 1) {
+            const char* const octet = text.data() + at + static_cast<std::size_t>(std::countr_zero(special));
+            if (const errc e = check_special(rules, *octet, is_name); e != errc::ok) {
+                fault = e;
+                return to;
+            }
+            if (rules == escaping::none) continue;
+            to = copy_text(to, {from, static_cast<std::size_t>(octet - from)});
+            *to++ = '\\';
+            *to++ = escape_letters[static_cast<unsigned char>(*octet)];
+            from = octet + 1;
+        }
     }
-    return letters;
-}();
+    return copy_text(to, {from, static_cast<std::size_t>(text.data() + text.size() - from)});
+}
 
-/// Writes text that measure_text() accepted (a CR in it means 1.2). No branch per octet here, either: a backslash is
-/// always written, and overwritten where none belongs.
-constexpr char* write_escaped(escaping rules, std::string_view text, char* to) noexcept {
-    if (rules == escaping::none || is_plain(text)) return write_text(to, text);
-    for (const char octet : text) {
-        const char letter = escape_letters[static_cast<unsigned char>(octet)];
-        const bool escaped = letter != '\0';
-        *to = '\\';
-        to += escaped ? 1 : 0;
-        *to++ = escaped ? letter : octet;
+/// Writes a name or a value and returns the end of it. Most texts hold nothing special, and looking while they are copied
+/// costs little.
+constexpr char* write_text(escaping rules, std::string_view text, bool is_name, char* to, errc& fault) noexcept {
+    const char* const from = text.data();
+    const std::size_t size = text.size();
+    std::uint32_t special = 0;
+    const auto copy = [&](std::size_t first, std::size_t second) {
+        const std::uint64_t low = load_word(from + first);
+        const std::uint64_t high = load_word(from + second);
+        store_word(to + first, low);
+        store_word(to + second, high);
+        special |= scan::find_special(low, high);
+    };
+    if (size >= 16) {
+        for (std::size_t at = 0; at + 16 < size; at += 16) copy(at, at + 8);
+        copy(size - 16, size - 8);
+    } else if (size >= 8) {
+        copy(0, size - 8);
+    } else if (size >= 4 && !std::is_constant_evaluated()) {
+        std::uint32_t words[2] = {};
+        std::memcpy(&words[0], from, 4);
+        std::memcpy(&words[1], from + size - 4, 4);
+        std::memcpy(to, &words[0], 4);
+        std::memcpy(to + size - 4, &words[1], 4);
+        const std::uint64_t both = words[0] | std::uint64_t{words[1]} << 32;
+        special = scan::find_special(both, both);
+    } else {
+        for (std::size_t i = 0; i < size; ++i) to[i] = from[i];
+        special = scan::find_special(text, 0);
     }
-    return to;
+    return special == 0 ? to + size : write_special(rules, text, is_name, to, fault);
 }
 
 /// Checks a header and adds the size of its line, colon and LF included. Changes nothing when it is refused.
@@ -147,13 +146,19 @@ constexpr errc measure_header(escaping rules, const header& h, std::size_t& size
     return errc::ok;
 }
 
-/// Writes the line of a header that measure_header() accepted, and returns the end of it.
-constexpr char* write_header(escaping rules, const header& h, char* to) noexcept {
-    to = write_escaped(rules, h.name, to);
+/// Writes the line of a header and returns the end of it.
+constexpr char* write_header(escaping rules, const header& h, char* to, errc& fault) noexcept {
+    to = write_text(rules, h.name, true, to, fault);
     *to++ = ':';
-    to = write_escaped(rules, h.value, to);
+    to = write_text(rules, h.value, false, to, fault);
     *to++ = '\n';
     return to;
+}
+
+/// The same for one that measure_header() accepted.
+constexpr char* write_header(escaping rules, const header& h, char* to) noexcept {
+    errc none = errc::ok;
+    return write_header(rules, h, to, none);
 }
 
 constexpr escaping escaping_of(command c, version v, const encode_options& options) noexcept {
@@ -167,6 +172,10 @@ constexpr std::string_view verb_of(const frame_view& f) noexcept {
 constexpr bool holds_nul(std::string_view body) noexcept {
     const char* const end = body.data() + body.size();
     return find_octet(body.data(), end, '\0') != end;
+}
+
+constexpr bool is_content_length(std::string_view name) noexcept {
+    return name.size() == header_names::content_length.size() && spells(name.data(), "content-length");
 }
 
 /// Whether a caller's own content-length agrees with the body.
@@ -187,7 +196,6 @@ constexpr errc check_content_length(std::string_view value, std::size_t body_siz
 struct frame_plan {
     std::size_t head = 0;  ///< octets up to and including the blank line
     std::size_t size = 0;  ///< of the whole frame, NUL included
-    bool escapes = false;  ///< some header holds an octet that is written differently
     bool counts = false;   ///< the encoder writes a content-length of its own
 };
 
@@ -197,35 +205,45 @@ constexpr bool is_verb(const frame_view& f, std::string_view verb) noexcept {
            verb.find_first_of(std::string_view("\n\r\0", 3)) == verb.npos;
 }
 
-/// Checks a frame. The plan says nothing where it is refused.
-constexpr errc measure(const frame_view& f, version v, const encode_options& options, frame_plan& plan) noexcept {
+/// Checks all of a frame but the texts of its headers, which are taken as plain.
+constexpr errc measure_plain(const frame_view& f, const encode_options& options, frame_plan& plan) noexcept {
     const std::string_view verb = verb_of(f);
     if (!is_verb(f, verb)) return errc::malformed_command;
     if (!f.body.empty() && !body_allowed(f.command)) return errc::body_not_allowed;
 
-    const escaping rules = escaping_of(f.command, v, options);
     std::size_t head = verb.size() + 2;
-    std::size_t literal = head;
     bool counted = false;
     for (const header& h : f.headers) {
-        if (const errc e = measure_header(rules, h, head); e != errc::ok) return e;
-        literal += h.name.size() + h.value.size() + 2;
-        if (h.name == header_names::content_length) {
+        if (h.name.empty()) return errc::header_empty_name;
+        head += h.name.size() + h.value.size() + 2;
+        if (is_content_length(h.name)) {
             counted = true;
             if (const errc e = check_content_length(h.value, f.body.size()); e != errc::ok) return e;
         }
     }
-    plan.escapes = head != literal;
-    plan.counts = false;
+    plan = {};
     if (!counted && !f.body.empty()) {
-        const bool automatic = options.content_length == content_length_policy::automatic;
-        const bool needed = automatic || holds_nul(f.body);
-        if (needed && options.content_length == content_length_policy::never) return errc::needs_content_length;
-        plan.counts = needed;
-        if (needed) head += header_names::content_length.size() + 2 + count_digits(f.body.size());
+        plan.counts = options.content_length == content_length_policy::automatic || holds_nul(f.body);
+        if (plan.counts && options.content_length == content_length_policy::never) return errc::needs_content_length;
+        if (plan.counts) head += header_names::content_length.size() + 2 + count_digits(f.body.size());
     }
     plan.head = head;
     plan.size = head + f.body.size() + 1;
+    return errc::ok;
+}
+
+/// Checks a frame. The plan says nothing where it is refused.
+constexpr errc measure(const frame_view& f, version v, const encode_options& options, frame_plan& plan) noexcept {
+    if (const errc e = measure_plain(f, options, plan); e != errc::ok) return e;
+    const escaping rules = escaping_of(f.command, v, options);
+    std::size_t plain = 0;
+    std::size_t written = 0;
+    for (const header& h : f.headers) {
+        plain += h.name.size() + h.value.size() + 2;
+        if (const errc e = measure_header(rules, h, written); e != errc::ok) return e;
+    }
+    plan.head += written - plain;
+    plan.size += written - plain;
     return errc::ok;
 }
 
@@ -237,24 +255,19 @@ constexpr errc measure(const frame_view& f, version v, const encode_options& opt
     return e;
 }
 
-/// Writes `plan.head` octets and returns their end.
+/// Writes a head and returns the end of it. Where the texts of the headers were not measured there is room for twice the
+/// plan's head, and `fault` tells what is wrong with them.
 constexpr char* write_head(const frame_view& f, version v, const encode_options& options, const frame_plan& plan,
-                           char* to) noexcept {
-    to = write_text(to, verb_of(f));
+                           char* to, errc& fault) noexcept {
+    to = copy_text(to, verb_of(f));
     *to++ = '\n';
-    if (plan.escapes) {
-        const escaping rules = escaping_of(f.command, v, options);
-        for (const header& h : f.headers) to = write_header(rules, h, to);
-    } else {
-        for (const header& h : f.headers) {
-            to = write_text(to, h.name);
-            *to++ = ':';
-            to = write_text(to, h.value);
-            *to++ = '\n';
-        }
+    const escaping rules = escaping_of(f.command, v, options);
+    for (const header& h : f.headers) {
+        to = write_header(rules, h, to, fault);
+        if (fault != errc::ok) return to;
     }
     if (plan.counts) {
-        to = write_text(to, "content-length:");
+        to = copy_text(to, "content-length:");
         to = write_number(to, f.body.size());
         *to++ = '\n';
     }
@@ -265,9 +278,30 @@ constexpr char* write_head(const frame_view& f, version v, const encode_options&
 /// Writes a frame that measure() accepted, `plan.size` octets, and returns their end.
 constexpr char* write(const frame_view& f, version v, const encode_options& options, const frame_plan& plan,
                       char* to) noexcept {
-    to = write_text(write_head(f, v, options, plan, to), f.body);
+    errc none = errc::ok;
+    to = copy_text(write_head(f, v, options, plan, to, none), f.body);
     *to++ = '\0';
     return to;
+}
+
+/// Makes room for more octets, so that what is appended then cannot fail. Doubling: many frames are appended to one string.
+inline void reserve(std::string& out, std::size_t more) {
+    const std::size_t size = out.size() + more;
+    if (size > out.capacity()) out.reserve((std::max)(size, 2 * out.capacity()));
+}
+
+/// Appends the head of a frame, with room for what comes next.
+inline errc append_head(std::string& out, const frame_view& f, version v, const encode_options& options,
+                        std::size_t room) {
+    frame_plan plan;
+    if (const errc e = measure_plain(f, options, plan); e != errc::ok) return e;
+    const std::size_t before = out.size();
+    reserve(out, 2 * plan.head + room);
+    out.resize(before + 2 * plan.head);
+    errc fault = errc::ok;
+    const char* const end = write_head(f, v, options, plan, out.data() + before, fault);
+    out.resize(fault == errc::ok ? static_cast<std::size_t>(end - out.data()) : before);
+    return fault;
 }
 
 }  // namespace detail
@@ -277,11 +311,9 @@ constexpr char* write(const frame_view& f, version v, const encode_options& opti
 /// `content_length_conflict`, `needs_content_length`. So what is written never holds an extra header or frame.
 /// Lines end with LF, also in 1.2. Spec: STOMP 1.2 "STOMP Frames", "Value Encoding".
 [[nodiscard]] inline errc encode(std::string& out, const frame_view& f, version v, encode_options options = {}) {
-    detail::frame_plan plan;
-    if (const errc e = detail::measure(f, v, options, plan); e != errc::ok) return e;
-    const std::size_t before = out.size();
-    out.resize(before + plan.size);
-    detail::write(f, v, options, plan, out.data() + before);
+    if (const errc e = detail::append_head(out, f, v, options, f.body.size() + 1); e != errc::ok) return e;
+    out += f.body;
+    out += '\0';
     return errc::ok;
 }
 
@@ -304,12 +336,7 @@ constexpr char* write(const frame_view& f, version v, const encode_options& opti
 /// As encode(), but only up to the blank line: write head, body and a NUL with one writev and the body is never
 /// copied.
 [[nodiscard]] inline errc encode_head(std::string& out, const frame_view& f, version v, encode_options options = {}) {
-    detail::frame_plan plan;
-    if (const errc e = detail::measure(f, v, options, plan); e != errc::ok) return e;
-    const std::size_t before = out.size();
-    out.resize(before + plan.head);
-    detail::write_head(f, v, options, plan, out.data() + before);
-    return errc::ok;
+    return detail::append_head(out, f, v, options, 0);
 }
 
 [[nodiscard]] inline errc encode_head(std::string& out, command c, header_list headers, std::string_view body,

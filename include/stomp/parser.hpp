@@ -504,7 +504,7 @@ private:
         const char* from = frame;
         const auto finish = [&] {
             if (text == nullptr) return;
-            to = copy_down(to, from, static_cast<std::size_t>(text->data() + text->size() - from));
+            to = copy_text(to, {from, static_cast<std::size_t>(text->data() + text->size() - from)});
             *text = {text->data(), static_cast<std::size_t>(to - text->data())};
         };
         for (std::size_t at = first_escape_; at < head_size_; at += block_size) {
@@ -524,7 +524,7 @@ private:
                     to = escape;
                     from = escape;
                 }
-                to = copy_down(to, from, static_cast<std::size_t>(escape - from));
+                to = copy_text(to, {from, static_cast<std::size_t>(escape - from)});
                 *to++ = octet;
                 from = escape + 2;
             }

@@ -143,7 +143,7 @@ public:
             to = write_header(escaping_, h, to);
         }
         if (counted_) {
-            to = write_text(to, header_names::content_length);
+            to = copy_text(to, header_names::content_length);
             *to++ = ':';
             to = write_number(to, sent_.body.size());
             *to++ = '\n';
@@ -198,7 +198,7 @@ public:
             if (!heads_[i]) heads_[i] = std::move(text);
         }
         body_ = detail::shared_bytes(sent.body.size() + 1);
-        *detail::write_text(body_.data(), sent.body) = '\0';
+        *detail::copy_text(body_.data(), sent.body) = '\0';
     }
 
     /// The body; valid as long as any copy of this message.
@@ -322,7 +322,7 @@ public:
         const detail::message_head head(sent, *version_, options_.encoding.content_length);
         if (head.error() != errc::ok) return head.error();
         return deliver(to, head.size() + sent.body.size() + 1, true, tag, extra,
-                       [&](char* at) { *detail::write_text(head.write(at), sent.body) = '\0'; });
+                       [&](char* at) { *detail::copy_text(head.write(at), sent.body) = '\0'; });
     }
     [[nodiscard]] errc message(subscription_handle to, const shared_message& sent, std::uint64_t tag,
                                header_list extra = {}) {
@@ -334,7 +334,7 @@ public:
         const bool copied = tail <= copied_tail;
         return deliver(to, tail, copied, tag, extra, [&](char* at) {
             if (copied) {
-                detail::write_text(detail::write_text(at, head.text()), sent.body_.text());
+                detail::copy_text(detail::copy_text(at, head.text()), sent.body_.text());
             } else {
                 out_.append(head);
                 out_.append(sent.body_);
@@ -939,11 +939,11 @@ private:
         char* at = out_.append(copied ? size + tail : size);  // from here on nothing fails
         ++serial_;
         if (tracked) remember(to.slot, tag, total);
-        at = detail::write_text(at, s.prefix);
+        at = detail::copy_text(at, s.prefix);
         const auto line = [&at, this](std::string_view name) {
-            at = detail::write_text(at, name);
+            at = detail::copy_text(at, name);
             *at++ = ':';
-            at = detail::write_text(at, id_);
+            at = detail::copy_text(at, id_);
             *at++ = '\n';
         };
         if (own_id) line(header_names::message_id);

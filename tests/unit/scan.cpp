@@ -222,14 +222,42 @@ TEST_CASE("scan: of fewer octets than a block has, none behind them is looked at
     }
 }
 
-TEST_CASE("copy_down: every size, by every distance, touches nothing else") {
-    for (std::size_t size = 0; size < 100; ++size) {
+TEMPLATE_LIST_TEST_CASE("scan: what a header's text may not hold as it is", "", every_scan) {
+    using namespace std::string_view_literals;
+    std::mt19937 random(11);
+    for (std::size_t size = 0; size <= 100; ++size) {
+        for (unsigned kind = 0; kind < text_kinds; ++kind) {
+            const std::string text = text_of(kind, size, random);
+            const std::vector<char> octets(text.begin(), text.end());  // exactly, for the sanitizers and for valgrind
+            for (std::size_t at = 0; at < size; at += 16) {
+                std::uint32_t expected = 0;
+                for (std::size_t i = at; i < size && i < at + 16; ++i) {
+                    if ("\n:\r\\\0"sv.find(text[i]) != std::string_view::npos) expected |= 1U << (i - at);
+                }
+                REQUIRE(detail::scan::find_special({octets.data(), size}, at) == expected);
+                if (size - at < 16) continue;
+                const char* const from = octets.data() + at;
+                REQUIRE(TestType::find_special(detail::load_word(from), detail::load_word(from + 8)) == expected);
+            }
+        }
+    }
+}
+
+TEST_CASE("store_word: what load_word() reads") {
+    std::array<char, 10> octets{'x', 0, 0, 0, 0, 0, 0, 0, 0, 'x'};
+    detail::store_word(octets.data() + 1, 0xf807060504030201u);
+    CHECK(octets == std::array<char, 10>{'x', 1, 2, 3, 4, 5, 6, 7, '\xf8', 'x'});
+    CHECK(detail::load_word(octets.data() + 1) == 0xf807060504030201u);
+}
+
+TEST_CASE("copy_text: every size, by every distance, touches nothing else") {
+    for (std::size_t size = 0; size < 200; ++size) {
         for (std::size_t distance = 0; distance < 40; ++distance) {
             std::string text(size + distance + 2, '.');
             for (std::size_t i = 0; i < text.size(); ++i) text[i] = static_cast<char>('0' + i % 75);
             std::string expected = text;
             for (std::size_t i = 0; i < size; ++i) expected[1 + i] = expected[1 + distance + i];
-            const char* const end = detail::copy_down(text.data() + 1, text.data() + 1 + distance, size);
+            const char* const end = detail::copy_text(text.data() + 1, {text.data() + 1 + distance, size});
             CHECK(end == text.data() + 1 + size);
             CHECK(text == expected);
         }

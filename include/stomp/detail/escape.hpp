@@ -64,46 +64,15 @@ constexpr char unescaped(escaping rules, char letter) noexcept {
     return letters_of(rules)[static_cast<unsigned char>(letter)];
 }
 
-/// The letter that stands for an octet after a backslash; NUL if the octet is written as it is.
-constexpr char escape_letter(escaping rules, char octet) noexcept {
-    if (rules == escaping::none) return '\0';
-    switch (octet) {
-        case '\n': return 'n';
-        case ':': return 'c';
-        case '\\': return '\\';
-        case '\r': return 'r';
-        default: return '\0';
+/// By an octet the letter that stands for it after a backslash; NUL for what is written as it is.
+inline constexpr letter_table escape_letters = [] {
+    letter_table letters{};
+    for (std::size_t letter = 0; letter < letters.size(); ++letter) {
+        const char octet = letters_1_2[letter];
+        if (octet != '\0') letters[static_cast<unsigned char>(octet)] = static_cast<char>(letter);
     }
-}
-
-constexpr std::uint64_t eight_of(char c) noexcept { return 0x0101010101010101U * static_cast<unsigned char>(c); }
-
-/// Has an eighth bit set if and only if one of the word's octets is zero.
-constexpr std::uint64_t zero_in(std::uint64_t word) noexcept {
-    return (word - eight_of('\x01')) & ~word & eight_of('\x80');
-}
-
-/// Whether text holds none of the octets that a version escapes or refuses: NUL, LF, CR, colon, backslash. Most text
-/// does, so this decides what it costs to write a header: eight octets at a time, and the last eight once more.
-constexpr bool is_plain(std::string_view text) noexcept {
-    const std::size_t size = text.size();
-    if (std::is_constant_evaluated() || size < 8) {
-        for (const char c : text) {
-            if (c == '\0' || c == '\n' || c == '\r' || c == ':' || c == '\\') return false;
-        }
-        return true;
-    }
-    std::uint64_t found = 0;
-    const auto look = [&found](const char* at) {
-        std::uint64_t word = 0;
-        std::memcpy(&word, at, sizeof word);
-        found |= zero_in(word) | zero_in(word ^ eight_of('\n')) | zero_in(word ^ eight_of('\r')) |
-                 zero_in(word ^ eight_of(':')) | zero_in(word ^ eight_of('\\'));
-    };
-    for (std::size_t at = 0; at + 8 < size; at += 8) look(text.data() + at);
-    look(text.data() + size - 8);
-    return found == 0;
-}
+    return letters;
+}();
 
 }  // namespace stomp::inline v0::detail
 

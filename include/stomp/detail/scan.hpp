@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <string_view>
 #include <type_traits>
 
 #if !defined(STOMP_NO_SIMD)
@@ -46,6 +47,15 @@ constexpr std::uint64_t load_word(const char* from) noexcept {
     return word;
 }
 
+/// The way back.
+constexpr void store_word(char* to, std::uint64_t word) noexcept {
+    if (std::is_constant_evaluated() || std::endian::native != std::endian::little) {
+        for (std::size_t i = 0; i < 8; ++i) to[i] = static_cast<char>(word >> (8 * i) & 0xff);
+    } else {
+        std::memcpy(to, &word, sizeof word);
+    }
+}
+
 /// Works everywhere, also at compile time: eight octets at once in a 64-bit word.
 struct portable_scan {
     static constexpr std::uint64_t find(const char* block, char octet) noexcept {
@@ -64,6 +74,15 @@ struct portable_scan {
             found.rare |= gather(nuls | zeros(word ^ repeat('\r')) | zeros(word ^ repeat('\\'))) << i;
         }
         return found;
+    }
+
+    /// Of sixteen octets those that a header's text may not hold as they are: LF, colon, CR, backslash, NUL.
+    static constexpr std::uint32_t find_special(std::uint64_t low, std::uint64_t high) noexcept {
+        const auto special = [](std::uint64_t word) {
+            return gather(zeros(word) | zeros(word ^ repeat('\n')) | zeros(word ^ repeat(':')) |
+                          zeros(word ^ repeat('\r')) | zeros(word ^ repeat('\\')));
+        };
+        return static_cast<std::uint32_t>(special(low) | special(high) << 8);
     }
 
 private:
@@ -96,6 +115,14 @@ struct sse2_scan {
                 each(block, [&](__m128i v) { return _mm_or_si128(is_either(v, '\r', '\\'), is(v, '\0')); })};
     }
 
+    static std::uint32_t find_special(std::uint64_t low, std::uint64_t high) noexcept {
+        const __m128i v = _mm_set_epi64x(static_cast<std::int64_t>(high), static_cast<std::int64_t>(low));
+        const auto is = [v](char octet) { return _mm_cmpeq_epi8(v, _mm_set1_epi8(octet)); };
+        const __m128i found =
+            _mm_or_si128(_mm_or_si128(_mm_or_si128(is('\0'), is('\n')), is(':')), _mm_or_si128(is('\r'), is('\\')));
+        return static_cast<std::uint32_t>(_mm_movemask_epi8(found));
+    }
+
 private:
     template <class Compare>
     static std::uint64_t each(const char* block, Compare compare) noexcept {
@@ -116,18 +143,27 @@ struct avx2_scan {
     }
 
     static head_marks find_marks(const char* block) noexcept {
-        // Looked up by its lower four bits, each octet that is looked for finds itself, and no other octet does.
-        const auto table = [](char at_0, char at_10, char at_12, char at_13) {
-            return _mm256_broadcastsi128_si256(
-                _mm_setr_epi8(at_0, 0, 0, 0, 0, 0, 0, 0, 0, 0, at_10, 0, at_12, at_13, 0, 0));
-        };
-        const auto find_those_in = [&](__m256i self) {
+        const auto find_those_in = [&](__m128i table) {
+            const __m256i self = _mm256_broadcastsi128_si256(table);
             return each(block, [&](__m256i v) { return _mm256_cmpeq_epi8(v, _mm256_shuffle_epi8(self, v)); });
         };
-        return {find_those_in(table('\0', '\n', 0, 0)), find(block, ':'), find_those_in(table('\0', 0, '\\', '\r'))};
+        return {find_those_in(self('\n', 0, 0)), find(block, ':'), find_those_in(self(0, '\\', '\r'))};
+    }
+
+    static std::uint32_t find_special(std::uint64_t low, std::uint64_t high) noexcept {
+        const __m128i v = _mm_set_epi64x(static_cast<std::int64_t>(high), static_cast<std::int64_t>(low));
+        const __m128i others = _mm_cmpeq_epi8(v, _mm_shuffle_epi8(self('\n', '\\', '\r'), v));
+        return static_cast<std::uint32_t>(
+            _mm_movemask_epi8(_mm_or_si128(others, _mm_cmpeq_epi8(v, _mm_set1_epi8(':')))));
     }
 
 private:
+    /// Looked up in this table by its lower four bits, each octet that is looked for finds itself, and no other octet
+    /// does but NUL.
+    static __m128i self(char at_10, char at_12, char at_13) noexcept {
+        return _mm_setr_epi8(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, at_10, 0, at_12, at_13, 0, 0);
+    }
+
     template <class Compare>
     static std::uint64_t each(const char* block, Compare compare) noexcept {
         const auto bits = [&](std::size_t i) {
@@ -135,6 +171,21 @@ private:
             return std::uint64_t{static_cast<std::uint32_t>(_mm256_movemask_epi8(compare(v)))} << i;
         };
         return bits(0) | bits(32);
+    }
+};
+#endif
+
+#if !defined(STOMP_NO_SIMD) && defined(__AVX512BW__)
+struct avx512_scan : avx2_scan {
+    static std::uint64_t find(const char* block, char octet) noexcept {
+        return _mm512_cmpeq_epi8_mask(_mm512_loadu_si512(block), _mm512_set1_epi8(octet));
+    }
+
+    static head_marks find_marks(const char* block) noexcept {
+        const __m512i v = _mm512_loadu_si512(block);
+        const auto is = [v](char octet) -> std::uint64_t { return _mm512_cmpeq_epi8_mask(v, _mm512_set1_epi8(octet)); };
+        const std::uint64_t nuls = _mm512_testn_epi8_mask(v, v);
+        return {nuls | is('\n'), is(':'), nuls | is('\r') | is('\\')};
     }
 };
 #endif
@@ -155,11 +206,24 @@ struct neon_scan {
                 each(block, [&](uint8x16_t v) { return vorrq_u8(is_either(v, '\r', '\\'), is(v, '\0')); })};
     }
 
+    static std::uint32_t find_special(std::uint64_t low, std::uint64_t high) noexcept {
+        const uint8x16_t v = vreinterpretq_u8_u64(vcombine_u64(vcreate_u64(low), vcreate_u64(high)));
+        const auto is = [v](char octet) { return vceqq_u8(v, vdupq_n_u8(static_cast<std::uint8_t>(octet))); };
+        uint8x16_t found = vorrq_u8(vorrq_u8(is('\0'), is('\n')), vorrq_u8(vorrq_u8(is(':'), is('\r')), is('\\')));
+        found = vandq_u8(found, weights());
+        for (int i = 0; i < 3; ++i) found = vpaddq_u8(found, found);
+        return vgetq_lane_u16(vreinterpretq_u16_u8(found), 0);
+    }
+
 private:
+    static uint8x16_t weights() noexcept {
+        constexpr std::uint8_t octets[16] = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
+        return vld1q_u8(octets);
+    }
+
     template <class Compare>
     static std::uint64_t each(const char* block, Compare compare) noexcept {
-        constexpr std::uint8_t weights[16] = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
-        const uint8x16_t weight = vld1q_u8(weights);
+        const uint8x16_t weight = weights();
         const auto weighed = [&](std::size_t i) {
             return vandq_u8(compare(vld1q_u8(reinterpret_cast<const std::uint8_t*>(block + i))), weight);
         };
@@ -172,6 +236,8 @@ private:
 
 #if defined(STOMP_NO_SIMD)
 using native_scan = portable_scan;
+#elif defined(__AVX512BW__)
+using native_scan = avx512_scan;
 #elif defined(__AVX2__)
 using native_scan = avx2_scan;
 #elif defined(__SSE2__) || defined(_M_X64)
@@ -233,17 +299,42 @@ public:
     static constexpr const char* find(const char* from, const char* to, char octet) noexcept {
         return find_octet(from, to, octet);
     }
+
+    static constexpr std::uint32_t find_special(std::uint64_t low, std::uint64_t high) noexcept {
+        if (std::is_constant_evaluated()) return portable_scan::find_special(low, high);
+        return native_scan::find_special(low, high);
+    }
+
+    /// A bit for each special octet of text[at] and the up to 15 after it, none of the text's left out or looked at
+    /// beyond it. Loops over texts go in steps of 16.
+    static constexpr std::uint32_t find_special(std::string_view text, std::size_t at) noexcept {
+        const std::size_t size = text.size();
+        const std::size_t octets = size - at;
+        if (octets >= 16) return find_special(load_word(text.data() + at), load_word(text.data() + at + 8));
+        if (size >= 16) {  // together with octets that were looked at before
+            const char* const last = text.data() + size - 16;
+            return find_special(load_word(last), load_word(last + 8)) >> (16 - octets);
+        }
+        if (size >= 8) {  // twice what is in the middle
+            const std::uint32_t found = find_special(load_word(text.data()), load_word(text.data() + size - 8));
+            return (found & 0xffU) | (found >> 8) << (size - 8);
+        }
+        std::uint64_t word = 0x2020202020202020U;
+        for (std::size_t i = size; i-- > 0;) word = word << 8 | static_cast<unsigned char>(text[i]);
+        return find_special(word, 0x2020202020202020U);
+    }
 };
 
-/// Copies a text, also down over itself, and returns the end of the copy. For texts as short as headers are, where a call
-/// of memmove takes longer than the copying.
-constexpr char* copy_down(char* to, const char* from, std::size_t size) noexcept {
+/// Copies a text, also down over itself, and returns the end of the copy. Short ones, as header texts are, are copied in
+/// place: calling memmove takes longer than the copying. The last octets are read first: they may be written over.
+constexpr char* copy_text(char* to, std::string_view text) noexcept {
+    const char* const from = text.data();
+    const std::size_t size = text.size();
     if (std::is_constant_evaluated()) {
         for (std::size_t i = 0; i < size; ++i) to[i] = from[i];
         return to + size;
     }
-    const auto copy = [&]<class Piece>(Piece) {  // the last piece is read first: it may be written over
-        Piece piece;
+    const auto copy = [&]<class Piece>(Piece piece) {
         Piece last;
         std::memcpy(&last, from + size - sizeof last, sizeof last);
         for (std::size_t i = 0; i + sizeof piece < size; i += sizeof piece) {
@@ -255,7 +346,9 @@ constexpr char* copy_down(char* to, const char* from, std::size_t size) noexcept
     struct sixteen {
         std::uint64_t halves[2];
     };
-    if (size >= sizeof(sixteen)) {
+    if (size > 128) {
+        std::memmove(to, from, size);
+    } else if (size >= sizeof(sixteen)) {
         copy(sixteen{});
     } else if (size >= sizeof(std::uint64_t)) {
         copy(std::uint64_t{});
