@@ -234,11 +234,13 @@ private:
                     break;
                 }
                 const std::size_t end = at + first_bit(lines);
-                const char* const name = frame + begin;
-                *entry++ = {{name, colon - begin}, {frame + colon + 1, end - colon - 1}};
-                if (colon - begin == header_names::content_length.size() && length_ == 0 &&
-                    spells(name, "content-length")) {
+                const std::string_view name(frame + begin, colon - begin);
+                const std::string_view value(frame + colon + 1, end - colon - 1);
+                *entry++ = {name, value};
+                if (name.size() == header_names::content_length.size() && length_ == 0 &&
+                    spells(name.data(), "content-length")) {
                     length_ = static_cast<std::size_t>(entry - entries);
+                    body_size_ = few_digits(value);  // at once: where the next frame begins depends on it
                 }
                 begin = end + 1;
                 next_colon();
@@ -401,14 +403,18 @@ private:
             body_ = rules_.lenient ? body_rule::dropped : body_rule::refused;
         }
         if (length_ == 0) return parse_status::frame;
-        const std::string_view value = entries[length_ - 1].value;
+        const bool usual = body_ == body_rule::allowed && !ends_early_ && body_size_ <= bounds.max_body;
+        return usual && body_size_ != many_digits ? parse_status::frame
+                                                  : check_length(frame, entries[length_ - 1].value, bounds);
+    }
+
+    STOMP_NOINLINE constexpr parse_status check_length(const char* frame, std::string_view value,
+                                                       const limits& bounds) noexcept {
         const auto offset = static_cast<std::size_t>(value.data() - frame);
         const auto octets = parse_content_length(rules_.lenient ? trim_back(trim_front(value)) : value);
         if (!octets) return fail(errc::bad_content_length, offset);
-        if (*octets > bounds.max_body || body_ != body_rule::allowed) {
-            if (*octets != 0 && body_ == body_rule::refused) return fail(errc::body_not_allowed, offset);
-            if (*octets > bounds.max_body) return fail(errc::limit_body, offset);
-        }
+        if (*octets != 0 && body_ == body_rule::refused) return fail(errc::body_not_allowed, offset);
+        if (*octets > bounds.max_body) return fail(errc::limit_body, offset);
         if (*octets != 0 && ends_early_) return fail(errc::missing_blank_line, head_size_);
         body_size_ = static_cast<std::size_t>(*octets);
         return parse_status::frame;
@@ -449,20 +455,25 @@ private:
         return true;
     }
 
-    /// One or more digits and nothing else. A number too large for the type becomes the largest. At least eight octets
-    /// of the frame lie before the last digit: the header's name.
+    static constexpr std::size_t many_digits = SIZE_MAX;
+
+    /// The number that up to eight digits are, all at once; for anything else many_digits. At least eight octets of the
+    /// frame lie before the last digit: the header's name.
+    static constexpr std::size_t few_digits(std::string_view digits) noexcept {
+        if (digits.size() - 1 >= 8) return many_digits;
+        // Eight octets that end with the last digit, what is before the first one made zero.
+        const std::size_t others = 8 - digits.size();
+        std::uint64_t word = load_word(digits.data() - others) ^ 0x3030303030303030u;
+        word = word >> (8 * others) << (8 * others);
+        if (((word + 0x7676767676767676u) | word) & 0x8080808080808080u) return many_digits;
+        word = word * 10 + (word >> 8);  // pairs of digits in every second octet
+        return static_cast<std::size_t>(((word & 0x000000ff000000ffu) * 0x000f424000000064u +
+                                         (word >> 16 & 0x000000ff000000ffu) * 0x0000271000000001u) >>
+                                        32);
+    }
+
+    /// One or more digits and nothing else. A number too large for the type becomes the largest.
     static constexpr std::optional<std::uint64_t> parse_content_length(std::string_view digits) noexcept {
-        if (digits.size() - 1 < 8) {
-            // All at once: eight octets that end with the last digit, what is before the first one made zero.
-            const std::size_t others = 8 - digits.size();
-            std::uint64_t word = load_word(digits.data() - others) ^ 0x3030303030303030u;
-            word = word >> (8 * others) << (8 * others);
-            if (((word + 0x7676767676767676u) | word) & 0x8080808080808080u) return std::nullopt;
-            word = word * 10 + (word >> 8);  // pairs of digits in every second octet
-            return ((word & 0x000000ff000000ffu) * 0x000f424000000064u +
-                    (word >> 16 & 0x000000ff000000ffu) * 0x0000271000000001u) >>
-                   32;
-        }
         if (digits.empty()) return std::nullopt;
         std::uint64_t number = 0;
         for (const char octet : digits) {
