@@ -272,8 +272,13 @@ private:
 
     template <class Find>
     STOMP_NOINLINE static constexpr auto short_block(const char* octets, std::size_t count, Find find_in) noexcept {
-        char block[block_size] = {};
-        for (std::size_t i = 0; i < block_size; ++i) block[i] = i < count ? octets[i] : ' ';
+        char block[block_size];
+        if (std::is_constant_evaluated()) {
+            for (std::size_t i = 0; i < block_size; ++i) block[i] = i < count ? octets[i] : ' ';
+        } else {
+            std::memset(block, ' ', block_size);
+            std::memcpy(block, octets, count);
+        }
         return find_in(block);
     }
 
@@ -321,9 +326,9 @@ public:
             const std::uint32_t found = find_special(load_word(text.data()), load_word(text.data() + size - 8));
             return (found & 0xffU) | (found >> 8) << (size - 8);
         }
-        std::uint64_t word = 0x2020202020202020U;
-        for (std::size_t i = size; i-- > 0;) word = word << 8 | static_cast<unsigned char>(text[i]);
-        return find_special(word, 0x2020202020202020U);
+        char few[8] = {' ', ' ', ' ', ' ', ' ', ' ', ' ', ' '};
+        for (std::size_t i = 0; i < size; ++i) few[i] = text[i];
+        return find_special(load_word(few), load_word(few)) & 0xffU;
     }
 };
 
