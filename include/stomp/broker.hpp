@@ -51,6 +51,9 @@ struct broker_options {
     server_options session = {};
     /// Begins session ids, and with them message ids: make it unlike other processes' where ids meet.
     std::string session_prefix = "s";
+    /// The secret of the tables of destinations, whose names strangers choose: give a random number, or names that make
+    /// the broker slow can be found by who guesses its address in memory.
+    std::uint64_t hash_seed = 0;
     /// Whether poll_event() tells of subscriptions that come and go.
     bool subscription_events = false;
 
@@ -132,7 +135,9 @@ struct broker_stats {
 /// message is being delivered; the order per connection is the order of calls.
 class broker {
 public:
-    explicit broker(broker_options options) : options_(std::move(options)) {
+    explicit broker(broker_options options)
+        : options_(std::move(options)), audiences_(options_.hash_seed), patterns_(options_.hash_seed),
+          queues_(options_.hash_seed) {
         options_.session.auto_receipt = true;
         options_.session.custom_commands = false;
     }
