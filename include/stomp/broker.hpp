@@ -5,8 +5,10 @@
 #include <stomp/ack_mode.hpp>
 #include <stomp/config.hpp>
 #include <stomp/detail/fields.hpp>
+#include <stomp/detail/pattern_tree.hpp>
 #include <stomp/detail/ring.hpp>
 #include <stomp/detail/table.hpp>
+#include <stomp/detail/undo.hpp>
 #include <stomp/errc.hpp>
 #include <stomp/frame.hpp>
 #include <stomp/heart_beat.hpp>
@@ -633,7 +635,7 @@ private:
         if (starts_with(destination, options_.app_prefix)) return place::application;
         if (starts_with(destination, options_.user_prefix)) return place::user;
         if (!starts_with(destination, options_.topic_prefix)) return place::nowhere;
-        std::string_view rest = destination.substr(options_.topic_prefix.size());
+        std::string_view rest = behind_prefix(destination);
         place found = place::topic;
         while (true) {
             const std::size_t slash = rest.find('/');
@@ -645,21 +647,9 @@ private:
         }
     }
 
-    /// `*` is one segment, a last `**` all that are left, none included. Both sides are walked once: no backtracking.
-    static bool matches(std::string_view pattern, std::string_view topic) noexcept {
-        while (true) {
-            const std::size_t p = pattern.find('/');
-            const std::size_t t = topic.find('/');
-            const std::string_view wanted = pattern.substr(0, p);
-            if (wanted == "**") return true;
-            if (wanted != "*" && wanted != topic.substr(0, t)) return false;
-            if (t == std::string_view::npos) {
-                return p == std::string_view::npos || pattern.substr(p + 1) == "**";
-            }
-            if (p == std::string_view::npos) return false;
-            pattern.remove_prefix(p + 1);
-            topic.remove_prefix(t + 1);
-        }
+    /// Of a topic or pattern: what tells it from others.
+    std::string_view behind_prefix(std::string_view topic) const noexcept {
+        return topic.substr(options_.topic_prefix.size());
     }
 
     /// Whose `/user/...` destinations a connection sees: the user's, or its own where it has no name. A NUL cannot stand
@@ -718,9 +708,7 @@ private:
         const std::string_view destination = destination_of(sent);
         fan_out_.clear();
         if (const auto i = audiences_.find(destination); i != none) collect(audiences_[i]);
-        for (auto i = patterns_.first(); i != none; i = patterns_.next(i)) {
-            if (matches(patterns_.key(i), destination)) collect(patterns_[i]);
-        }
+        patterns_.match(behind_prefix(destination), [this](const audience& a) { collect(a); });
         fan_out(sent);
     }
 
@@ -1040,12 +1028,17 @@ private:
             ++queues_[s.home].consumers;
             offer(i);
         } else {
-            detail::table<audience>& places = places_of(s);
-            s.home = places.find(key);
-            if (s.home == none) s.home = places.insert(key);
-            std::vector<std::uint32_t>& all = places[s.home].subscribers;
+            if (where == place::pattern) {
+                s.home = patterns_.find_or_insert(behind_prefix(key));
+            } else {
+                s.home = audiences_.find(key);
+                if (s.home == none) s.home = audiences_.insert(key);
+            }
+            detail::undo half_done([&] { leave_if_empty(s); });
+            std::vector<std::uint32_t>& all = audience_of(s).subscribers;
             s.position = static_cast<std::uint32_t>(all.size());
             all.push_back(i);
+            half_done.dismiss();
         }
         free_subscribers_ = next_free;
         p.subscribers[handle.slot] = i;
@@ -1058,8 +1051,12 @@ private:
         return i != none && subscribers_[i].handle == handle ? i : none;
     }
 
-    detail::table<audience>& places_of(const subscriber& s) noexcept {
-        return s.where == place::pattern ? patterns_ : audiences_;
+    audience& audience_of(const subscriber& s) noexcept {
+        return s.where == place::pattern ? patterns_[s.home] : audiences_[s.home];
+    }
+    void leave_if_empty(const subscriber& s) noexcept {
+        if (!audience_of(s).subscribers.empty()) return;
+        s.where == place::pattern ? patterns_.erase(s.home) : audiences_.erase(s.home);
     }
 
     void remove_subscriber(peer& p, std::uint32_t i) noexcept {
@@ -1074,12 +1071,11 @@ private:
             --queues_[s.home].consumers;
             mark(s.home);
         } else {
-            detail::table<audience>& places = places_of(s);
-            std::vector<std::uint32_t>& all = places[s.home].subscribers;
+            std::vector<std::uint32_t>& all = audience_of(s).subscribers;
             all[s.position] = all.back();
             subscribers_[all[s.position]].position = s.position;
             all.pop_back();
-            if (all.empty()) places.erase(s.home);
+            leave_if_empty(s);
         }
         s = {};
         s.next = std::exchange(free_subscribers_, i);
@@ -1257,7 +1253,7 @@ private:
     std::vector<subscriber> subscribers_;
     std::uint32_t free_subscribers_ = none;
     detail::table<audience> audiences_;  // of topics by name, of users' destinations by user_key()
-    detail::table<audience> patterns_;
+    detail::pattern_tree<audience> patterns_;
     detail::table<queue> queues_;
     list due_;                                  // queues
     std::vector<unsettled_message> unsettled_;  // by tag

@@ -41,18 +41,17 @@ public:
         }
     }
 
-    /// The key must not be in the table.
+    /// The key must not be in the table. If memory is short, nothing has happened.
     index insert(std::string_view key) {
         if ((size_ + 1) * 2 > buckets_.size()) rehash();
-        index i = free_;
-        if (i == none) {
-            i = static_cast<index>(slots_.size());
+        if (free_ == none) {
             slots_.emplace_back();
-        } else {
-            free_ = slots_[i].next;
+            free_ = static_cast<index>(slots_.size() - 1);
         }
+        const index i = free_;
         slot& s = slots_[i];
         s.key = key;
+        free_ = s.next;
         s.hash = hash(key);
         ++s.generation;
         s.used = true;
