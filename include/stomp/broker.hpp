@@ -74,9 +74,10 @@ struct broker_options {
     /// from being; empty: it is dropped. Zero: there is no such limit.
     std::size_t max_deliveries = 5;
     std::string dead_letter = "/queue/dead-letter";
-    /// Topic messages that wait for a connection whose output is full, and what happens to more.
+    /// Topic messages that wait for a connection whose output is full, and what happens to more. One that is larger than
+    /// max_backlog_bytes cannot wait.
     std::size_t max_backlog_messages = 1024;
-    std::size_t max_backlog_bytes = 1024 * 1024;
+    std::size_t max_backlog_bytes = 2 * 1024 * 1024;
     slow_consumer slow = slow_consumer::drop_oldest;
     /// What waits is moved into the output when that has sunk to this many octets; above it fills to limits::max_output.
     std::size_t low_water = 256 * 1024;

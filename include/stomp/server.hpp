@@ -750,7 +750,7 @@ private:
         transaction& t = transactions_[i];
         if (t.steps.size() >= options_.limits.max_transaction_frames) return refuse(errc::limit_transaction_frames, f);
         std::size_t size = f.body.size();
-        for (const header& h : f.headers) size += h.name.size() + h.value.size();
+        for (const header& h : f.headers) size += h.name.size() + h.value.size() + detail::entry::header;
         if (size > options_.limits.max_transaction_bytes - (std::min)(t.size, options_.limits.max_transaction_bytes)) {
             return refuse(errc::limit_transaction_bytes, f);
         }
@@ -1011,6 +1011,9 @@ private:
 };
 
 static_assert(sizeof(server_session) <= detail::entry::session);
+// By default all that a client may send can be sent on: with every octet of its head escaped, and a header of our own.
+static_assert(server_session::largest_message(limits::server()) >=
+              limits::server().max_body + 2 * limits::server().max_head + 1024);
 
 }  // namespace stomp::inline v0
 

@@ -576,6 +576,45 @@ TEST_CASE("broker: a client's SEND and the application's publish() may be too la
     CHECK(host.broker.stats().queues == 1);
 }
 
+TEST_CASE("broker: by default the largest frame that a client may send passes, whichever way it goes") {
+    broker_host host;
+    const stomp::limits l = stomp::limits::server();
+    auto& reader = host.join();
+    CHECK(reader.session.subscribe("t", "/topic/a") == errc::ok);
+    CHECK(reader.session.subscribe("q", "/queue/a", ack_mode::client) == errc::ok);
+    host.settle();
+    // Values of colons, which a subscriber gets escaped: two octets each.
+    const std::string colons(l.max_header_line / 2 - 10, ':');
+    const std::string headers = "a:" + colons + "\nb:" + colons + "\nc:" + colons + "\n";
+    const std::string body(l.max_body, 'x');
+    const auto largest = [&](std::string_view destination) {
+        return send(destination, body, headers + "content-length:" + std::to_string(body.size()) + "\n");
+    };
+    sim::line& sender = host.raw();
+    sender.say(largest("/topic/a") + largest("/queue/a"));
+    host.settle();
+    CHECK(reader.take_messages().size() == 2);
+    // Two of them for one who does not read: the second one waits.
+    reader.transport.accepts = 0;
+    sender.say(largest("/topic/a") + largest("/topic/a"));
+    host.settle();
+    CHECK(host.broker.stats().backlog_messages == 1);
+    CHECK(host.broker.stats().dropped == 0);
+    reader.transport.accepts = SIZE_MAX;
+    host.settle();
+    CHECK(reader.take_messages().size() == 2);
+    // In a transaction there is room for one.
+    sender.say("BEGIN\ntransaction:1\n\n^@SEND\ntransaction:1" + largest("/topic/a").substr(4) +
+               "COMMIT\ntransaction:1\n\n^@");
+    host.settle();
+    CHECK(reader.take_messages().size() == 1);
+    CHECK(sender.open);
+    // And a client can send it.
+    CHECK(reader.session.send("/topic/a", body, {{"a", colons}}) == errc::ok);
+    host.settle();
+    CHECK(reader.take_messages().size() == 1);
+}
+
 TEST_CASE("broker: publish() refuses what no version can carry, and what is no topic or queue") {
     stomp::broker b;
     CHECK(b.publish("/topic/a", "x", {{"k", std::string_view("a\0b", 3)}}) == errc::ok);  // the header is left out

@@ -395,7 +395,7 @@ TEST_CASE("L-05 T-11: each limit of a session, at n and at n + 1") {
     o.limits.max_subscriptions = 2;
     o.limits.max_transactions = 2;
     o.limits.max_transaction_frames = 2;
-    o.limits.max_transaction_bytes = 60;
+    o.limits.max_transaction_bytes = 2 * (25 + 2 * 32 + 5);
     lone_server s(o);
     s.open();
     SECTION("subscriptions") {
@@ -415,7 +415,7 @@ TEST_CASE("L-05 T-11: each limit of a session, at n and at n + 1") {
         CHECK(s.feed("SEND\ndestination:/q\ntransaction:a\n\n^@") == "closed limit_transaction_frames\n");
     }
     SECTION("octets in a transaction") {
-        // "destination" "/q" "transaction" "a": 25 octets of names and values
+        // "destination" "/q" "transaction" "a": 25 octets of names and values, and 32 for each header
         CHECK(s.feed("BEGIN\ntransaction:a\n\n^@SEND\ndestination:/q\ntransaction:a\n\n12345^@") == "");
         const bool more = GENERATE(false, true);
         CHECK(s.feed(std::string("SEND\ndestination:/q\ntransaction:a\n\n12345") + (more ? "6^@" : "^@")) ==
