@@ -166,10 +166,10 @@ public:
         }
         if (free_slots_ == none) {
             slots_.emplace_back();
-            // So that no later change of a deadline has to ask for memory.
-            if (deadlines_.capacity() < most_deadlines() + 1) deadlines_.reserve(2 * slots_.capacity() + 17);
             free_slots_ = static_cast<std::uint32_t>(slots_.size() - 1);
         }
+        // So that no later change of a deadline has to ask for memory.
+        if (deadlines_.capacity() < most_deadlines() + 1) deadlines_.reserve(2 * slots_.capacity() + 17);
         slot& s = slots_[free_slots_];
         const connection_id id{free_slots_, s.generation + 1};
         s.connection = std::make_unique<peer>(id, std::move(session), now_);
@@ -238,9 +238,9 @@ public:
         if (p == nullptr || n == 0) return;
         p->session.consume_output(n, now_);
         p->shown.unsent = p->session.unsent();  // the host knows
+        enlist(ready, *p);                      // a frame may have waited for room for its receipt
         if (p->session.unsent() <= options_.low_water) reopened(*p);
         serve();
-        enlist(ready, *p);  // a frame may have waited for room for its receipt
         touched(*p);
     }
     /// True for an id that is not known, too.
@@ -267,8 +267,13 @@ public:
     }
 
     /// The next event; nothing when all that has arrived is worked off. Everything that clients send takes effect here.
+    ///
+    /// If bad_alloc passes through here, call it again. What a queue has confirmed is not lost; the client whose frame was
+    /// being handled is disconnected (out_of_memory) without a receipt for it, and the frame may have had its effect, a
+    /// part of it, or none. The same holds for exceptions of authorize().
     [[nodiscard]] std::optional<broker_event> poll_event() {
         while (true) {
+            serve();  // what memory was short for
             if (auto e = next_step()) return e;
             peer* p = first(ready);
             if (p == nullptr) return std::nullopt;
@@ -283,7 +288,7 @@ public:
                 continue;
             }
             enlist(ready, *p);  // at the end of the line: nobody keeps the others waiting
-            const auto told = handle(*p, *event);
+            const auto told = handle_or_end(*p, *event);
             serve();
             touched(*p);
             if (told) return told;
@@ -307,9 +312,11 @@ public:
             if (!counts(due)) continue;
             peer& p = *find(due.id);
             p.deadline.reset();
+            const detail::undo always([&] {
+                enlist(ready, p);
+                touched(p);
+            });
             p.session.handle_timeout(now_);
-            enlist(ready, p);
-            touched(p);
         }
     }
 
@@ -495,6 +502,7 @@ private:
     struct queue {
         detail::ring<stored_message> fresh;    // never delivered, in order
         std::vector<stored_message> returned;  // all older than those: a heap, the oldest on top
+        std::size_t unsettled = 0;             // for as many more there is room in `returned`
         std::size_t count = 0;                 // messages here, unsettled and promised
         std::size_t size = 0;                  // their octets
         std::uint64_t last = 0;                // number of the newest
@@ -507,7 +515,7 @@ private:
     struct unsettled_message {
         stored_message message;
         std::uint32_t queue = none;
-        std::uint32_t next_free = none;
+        std::uint32_t next = none;  // of those that are free, and of those that are spent
     };
 
     struct deadline {
@@ -568,7 +576,7 @@ private:
     }
 
     /// After anything that was done to the session: what the host and the clock have to know of.
-    void touched(peer& p) {
+    void touched(peer& p) noexcept {
         if (p.forgotten) return;
         const slot& s = slots_[p.id.slot];
         if (!s.listed[changed] && p.shown != look(p.session)) enlist(changed, p);
@@ -583,7 +591,7 @@ private:
     }
 
     /// Too early is harmless, too late is not: an entry is added only where there is no earlier one.
-    void schedule(peer& p, time_point at) {
+    void schedule(peer& p, time_point at) noexcept {  // open() has made room
         if (p.deadline && *p.deadline <= at) return;
         if (deadlines_.size() >= most_deadlines()) {
             std::erase_if(deadlines_, [this](const deadline& d) { return !counts(d); });
@@ -611,9 +619,16 @@ private:
     template <class How>
     void end(peer* p, How how) {
         if (p == nullptr) return;
-        how(p->session);
         enlist(ready, *p);
+        how(p->session);
         touched(*p);
+    }
+
+    /// Ends a connection that there is no memory for.
+    void abandon(peer& p) noexcept {
+        enlist(ready, p);
+        p.session.abandon(errc::out_of_memory);
+        touched(p);
     }
 
     // ---- destinations --------------------------------------------------------------------------------------
@@ -697,10 +712,10 @@ private:
         if (where == place::topic) {
             to_topic(sent);
         } else {
-            shared_message message = share(sent);
-            const std::uint32_t i = reserve(destination_of(sent), message.memory());
+            const std::uint32_t i = store(destination_of(sent), share(sent));
             if (i == none) return errc::queue_full;
-            to_queue(i, std::move(message));
+            ++stats_.published;
+            dispatch(i);  // at once: the order of messages is that of calls
         }
         return errc::ok;
     }
@@ -791,11 +806,13 @@ private:
 
     /// The connection may take messages again: what waits for it, and those of its queues.
     void reopened(peer& p) {
+        detail::undo out_of_memory([&] { abandon(p); });  // else nobody might ever come back to what waits
         while (!p.backlog.empty()) {
             const waiting_message& w = p.backlog.front();
             if (w.subscriber != none && !deliver(p, w.subscriber, w.message)) break;
             pop_backlog(p);
         }
+        out_of_memory.dismiss();
         p.backlog.shrink(16);
         for (std::size_t n = 0; p.blocked != 0 && n < p.subscribers.size(); ++n) {
             const std::uint32_t i = p.subscribers[n];
@@ -820,14 +837,15 @@ private:
     }
 
     void serve() {
+        while (spent_.first != none) bury();
         while (due_.first != none) {
             const std::uint32_t i = due_.first;
-            due_.first = queues_[i].next_due;
+            dispatch(i);  // if it fails, the queue is still due
+            queue& q = queues_[i];
+            due_.first = q.next_due;
             if (due_.first == none) due_.last = none;
-            queues_[i].due = false;
-            dispatch(i);
-            const queue& q = queues_[i];
-            if (!q.due && q.count == 0 && q.consumers == 0) queues_.erase(i);
+            q.due = false;
+            if (q.count == 0 && q.consumers == 0) queues_.erase(i);
         }
     }
 
@@ -847,6 +865,8 @@ private:
         mark(i);
         queue& q = queues_[i];
         if (q.count >= options_.max_queue_messages || q.size + size > options_.max_queue_bytes) return none;
+        // As many as are promised and not here yet, with this one.
+        q.fresh.make_room(q.count + 1 - q.unsettled - q.returned.size() - q.fresh.size());
         ++q.count;
         q.size += size;
         return i;
@@ -858,7 +878,7 @@ private:
     }
 
     /// There is room: reserve() said so.
-    void put(std::uint32_t i, shared_message message, bool dead = false) {
+    void put(std::uint32_t i, shared_message message, bool dead = false) noexcept {
         queue& q = queues_[i];
         const std::size_t size = message.memory();
         q.fresh.push_back({std::move(message), ++q.last, size, 0, dead});
@@ -866,10 +886,11 @@ private:
         stats_.queued_bytes += size;
         mark(i);
     }
-    void to_queue(std::uint32_t i, shared_message message) {
-        ++stats_.published;
-        put(i, std::move(message));
-        dispatch(i);  // at once: the order of messages is that of calls
+    /// Both. Returns which queue; none where there is no room.
+    std::uint32_t store(std::string_view destination, shared_message message, bool dead = false) {
+        const std::uint32_t i = reserve(destination, message.memory());
+        if (i != none) put(i, std::move(message), dead);
+        return i;
     }
 
     static bool has_message(const queue& q) noexcept { return !q.returned.empty() || !q.fresh.empty(); }
@@ -915,8 +936,9 @@ private:
     void dispatch(std::uint32_t i) {
         while (has_message(queues_[i]) && queues_[i].taking.first != none) {
             const std::uint32_t to = queues_[i].taking.first;
+            const bool handed_over = hand_over(i, to);  // if it fails, it is still that one's turn
             withdraw(to);
-            if (hand_over(i, to)) {
+            if (handed_over) {
                 offer(to);
             } else {
                 subscribers_[to].blocked = true;
@@ -929,13 +951,13 @@ private:
     bool hand_over(std::uint32_t i, std::uint32_t to) {
         subscriber& s = subscribers_[to];
         peer& p = peer_of(s);
+        const bool tracked = p.session.mode(s.handle) != ack_mode::automatic;
+        const std::uint64_t tag = tracked ? next_tag(queues_[i]) : untracked;
         const stored_message& m = next_message(queues_[i]);
         const bool again = m.dead || m.deliveries != 0;
         const std::array<header, 2> extra{
             {{header_names::redelivered, "true"}, {header_names::destination, options_.dead_letter}}};
         const auto more = std::span(extra).first(m.dead ? 2 : again ? 1 : 0);
-        const bool tracked = p.session.mode(s.handle) != ack_mode::automatic;
-        const std::uint64_t tag = tracked ? next_tag() : untracked;
         if (p.session.message(s.handle, m.message, tag, more) != errc::ok) return false;
         ++stats_.delivered;
         if (again) ++stats_.redelivered;
@@ -949,8 +971,11 @@ private:
         return true;
     }
 
-    /// Where the next unsettled message will be kept. Nothing that may fail comes after it has been delivered.
-    std::uint64_t next_tag() {
+    /// Where the next unsettled message will be kept. Nothing that may fail comes after it has been delivered: there is
+    /// room for it to come back, too.
+    std::uint64_t next_tag(queue& q) {
+        const std::size_t room = q.returned.size() + q.unsettled + 1;
+        if (room > q.returned.capacity()) q.returned.reserve((std::max)(room, 2 * q.returned.capacity()));
         if (free_unsettled_ == none) {
             unsettled_.emplace_back();
             free_unsettled_ = static_cast<std::uint32_t>(unsettled_.size() - 1);
@@ -959,15 +984,17 @@ private:
     }
     void keep(std::uint64_t tag, std::uint32_t i) noexcept {
         unsettled_message& u = unsettled_[tag];
-        free_unsettled_ = u.next_free;
+        free_unsettled_ = u.next;
         u.message = take_next(queues_[i]);
+        ++queues_[i].unsettled;
         u.queue = i;
         ++u.message.deliveries;
         ++stats_.unsettled_messages;
     }
     stored_message take(std::uint64_t tag) noexcept {
         unsettled_message& u = unsettled_[tag];
-        u.next_free = std::exchange(free_unsettled_, static_cast<std::uint32_t>(tag));
+        u.next = std::exchange(free_unsettled_, static_cast<std::uint32_t>(tag));
+        --queues_[u.queue].unsettled;
         --stats_.unsettled_messages;
         return std::exchange(u.message, {});
     }
@@ -979,37 +1006,38 @@ private:
         }
     }
 
-    /// Back to where they came from, in their order, or to the dead-letter queue.
-    void give_back(std::span<const std::uint64_t> tags) {
+    /// Back to where they came from, in their order, or among those that were delivered too often. What is in the
+    /// dead-letter queue stays there.
+    void give_back(std::span<const std::uint64_t> tags) noexcept {
         for (const std::uint64_t tag : tags) {
             if (tag == untracked) continue;
-            const std::uint32_t i = unsettled_[tag].queue;
-            stored_message m = take(tag);
-            const std::size_t size = m.size;
-            release(i, size);
-            if (options_.max_deliveries != 0 && m.deliveries >= options_.max_deliveries && !m.dead) {
-                bury(std::move(m));
+            unsettled_message& u = unsettled_[tag];
+            queue& q = queues_[u.queue];
+            mark(u.queue);
+            if (options_.max_deliveries != 0 && u.message.deliveries >= options_.max_deliveries &&
+                queues_.key(u.queue) != options_.dead_letter) {
+                u.next = none;
+                (spent_.last == none ? spent_.first : unsettled_[spent_.last].next) = static_cast<std::uint32_t>(tag);
+                spent_.last = static_cast<std::uint32_t>(tag);
                 continue;
             }
-            queue& q = queues_[i];
-            q.returned.push_back(std::move(m));
-            std::push_heap(q.returned.begin(), q.returned.end());
-            ++q.count;
-            q.size += size;
             ++stats_.queued_messages;
-            stats_.queued_bytes += size;
+            stats_.queued_bytes += u.message.size;
+            q.returned.push_back(take(tag));  // next_tag() has made room
+            std::push_heap(q.returned.begin(), q.returned.end());
         }
     }
 
-    void bury(stored_message m) {
-        const bool mortal = !m.dead && locate(options_.dead_letter) == place::queue;
-        const std::uint32_t i = mortal ? reserve(options_.dead_letter, m.size) : none;
-        if (i == none) {
-            ++stats_.dropped;
-        } else {
-            ++stats_.dead_lettered;
-            put(i, std::move(m.message), true);
-        }
+    /// The first of those: to the dead-letter queue, if there is room.
+    void bury() {
+        const std::uint32_t tag = spent_.first;
+        unsettled_message& u = unsettled_[tag];
+        const bool kept = locate(options_.dead_letter) == place::queue &&
+                          store(options_.dead_letter, u.message.message, true) != none;
+        ++(kept ? stats_.dead_lettered : stats_.dropped);
+        spent_.first = u.next;
+        if (spent_.first == none) spent_.last = none;
+        release(u.queue, take(tag).size);
     }
 
     // ---- subscriptions -------------------------------------------------------------------------------------
@@ -1021,29 +1049,23 @@ private:
             free_subscribers_ = static_cast<std::uint32_t>(subscribers_.size() - 1);
         }
         const std::uint32_t i = free_subscribers_;
-        subscriber& s = subscribers_[i];
-        const std::uint32_t next_free = s.next;
-        s = {.peer = p.id.slot, .handle = handle, .window = window, .where = where};
+        subscriber made{.peer = p.id.slot, .handle = handle, .window = window, .where = where};
         if (where == place::queue) {
-            s.home = find_or_insert_queue(key);
-            ++queues_[s.home].consumers;
-            offer(i);
+            made.home = find_or_insert_queue(key);
         } else {
-            if (where == place::pattern) {
-                s.home = patterns_.find_or_insert(behind_prefix(key));
-            } else {
-                s.home = audiences_.find(key);
-                if (s.home == none) s.home = audiences_.insert(key);
-            }
-            detail::undo half_done([&] { leave_if_empty(s); });
-            std::vector<std::uint32_t>& all = audience_of(s).subscribers;
-            s.position = static_cast<std::uint32_t>(all.size());
+            made.home = find_or_insert_audience(where, key);
+            detail::undo half_done([&] { leave_if_empty(made); });
+            std::vector<std::uint32_t>& all = audience_of(made).subscribers;
+            made.position = static_cast<std::uint32_t>(all.size());
             all.push_back(i);
             half_done.dismiss();
         }
-        free_subscribers_ = next_free;
+        free_subscribers_ = std::exchange(subscribers_[i], made).next;  // nothing fails from here on
         p.subscribers[handle.slot] = i;
         ++stats_.subscriptions;
+        if (where != place::queue) return;
+        ++queues_[made.home].consumers;
+        offer(i);
     }
 
     /// none if it has ended: a transaction may outlive it.
@@ -1052,6 +1074,11 @@ private:
         return i != none && subscribers_[i].handle == handle ? i : none;
     }
 
+    std::uint32_t find_or_insert_audience(place where, std::string_view key) {
+        if (where == place::pattern) return patterns_.find_or_insert(behind_prefix(key));
+        const std::uint32_t i = audiences_.find(key);
+        return i == none ? audiences_.insert(key) : i;
+    }
     audience& audience_of(const subscriber& s) noexcept {
         return s.where == place::pattern ? patterns_[s.home] : audiences_[s.home];
     }
@@ -1084,6 +1111,13 @@ private:
     }
 
     // ---- what clients do -----------------------------------------------------------------------------------
+
+    std::optional<broker_event> handle_or_end(peer& p, const server_event& event) {
+        detail::undo cut_short([&] { abandon(p); });
+        const auto told = handle(p, event);
+        cut_short.dismiss();
+        return told;
+    }
 
     std::optional<broker_event> handle(peer& p, const server_event& event) {
         switch (event.kind) {
@@ -1157,7 +1191,8 @@ private:
         return wanted == 0 ? most : static_cast<std::uint32_t>(wanted);
     }
 
-    void client_settles(peer& p, subscription_handle handle, std::span<const std::uint64_t> tags, bool accepted) {
+    void client_settles(peer& p, subscription_handle handle, std::span<const std::uint64_t> tags,
+                        bool accepted) noexcept {
         const std::uint32_t i = subscriber_of(p, handle);
         if (i != none && subscribers_[i].where == place::queue) {
             subscribers_[i].unsettled -= static_cast<std::uint32_t>(tags.size());
@@ -1177,6 +1212,14 @@ private:
             shared_message message;
         };
         std::vector<promise> promises;
+        detail::undo refused([&] {
+            for (const promise& m : promises) {
+                if (m.queue != none) release(m.queue, m.message.memory());
+            }
+            for (const transaction_step& step : event.steps) {
+                if (step.command != command::send) client_settles(p, step.subscription, step.settled, false);
+            }
+        });
         errc fault = errc::ok;
         for (const transaction_step& step : event.steps) {
             if (step.command != command::send) continue;
@@ -1185,38 +1228,46 @@ private:
             if (fault == errc::ok && where != place::application) fault = check_message(step.frame);
             if (fault != errc::ok) break;
             if (where != place::queue) continue;
-            shared_message message = share(step.frame);
-            const std::uint32_t i = reserve(destination_of(step.frame), message.memory());
-            if (i == none) {
+            promises.push_back({none, share(step.frame)});
+            promise& last = promises.back();
+            last.queue = reserve(destination_of(step.frame), last.message.memory());
+            if (last.queue == none) {
                 fault = errc::queue_full;
                 break;
             }
-            promises.push_back({i, std::move(message)});
         }
         if (fault != errc::ok) {
-            for (const promise& m : promises) release(m.queue, m.message.memory());
             refuse(p, explain(fault), event.frame);
-            for (const transaction_step& step : event.steps) {
-                if (step.command != command::send) client_settles(p, step.subscription, step.settled, false);
-            }
             return;
         }
-        auto promised = promises.begin();
-        for (const transaction_step& step : event.steps) {
-            if (step.command != command::send) {
-                client_settles(p, step.subscription, step.settled, step.command == command::ack);
-                continue;
-            }
-            const place where = locate(destination_of(step.frame));
-            if (where == place::topic) to_topic(step.frame);
-            if (where == place::queue) {
-                to_queue(promised->queue, std::move(promised->message));
-                ++promised;
-            }
-        }
-        reopened(p);
+        refused.dismiss();
+        // What concerns queues and the application cannot fail any more, and is done even if memory runs out for the rest.
         steps_ = event.steps;
         steps_of_ = p.id;
+        std::size_t applied = 0;
+        auto promised = promises.begin();
+        const auto apply = [&]() noexcept {
+            const transaction_step& step = event.steps[applied++];
+            if (step.command != command::send) {
+                client_settles(p, step.subscription, step.settled, step.command == command::ack);
+            } else if (locate(destination_of(step.frame)) == place::queue) {
+                put(promised->queue, promised->message);
+                ++promised;
+                ++stats_.published;
+            }
+        };
+        const detail::undo rest([&] {
+            while (applied != event.steps.size()) apply();
+        });
+        while (applied != event.steps.size()) {
+            const transaction_step& step = event.steps[applied];
+            apply();
+            if (step.command != command::send) continue;
+            const place where = locate(destination_of(step.frame));
+            if (where == place::topic) to_topic(step.frame);
+            if (where == place::queue) dispatch((promised - 1)->queue);  // at once: order is that of calls
+        }
+        reopened(p);
     }
 
     /// Messages to the application inside the transaction that was just applied.
@@ -1259,6 +1310,7 @@ private:
     list due_;                                  // queues
     std::vector<unsettled_message> unsettled_;  // by tag
     std::uint32_t free_unsettled_ = none;
+    list spent_;  // of those
 
     std::span<const transaction_step> steps_;  // of a commit, still to be told
     connection_id steps_of_;

@@ -423,6 +423,23 @@ TEST_CASE("L-05 T-11: each limit of a session, at n and at n + 1") {
     }
 }
 
+TEST_CASE("abandon() ends the session without a word, and nothing behind it is read") {
+    lone_server s;
+    s.open();
+    s.frames();
+    REQUIRE(s.session.receive(wire("SEND\ndestination:/q\nreceipt:2\n\n^@SEND\ndestination:/q\nreceipt:3\n\n^@"),
+                              s.now) == errc::ok);
+    REQUIRE(s.session.poll_event());
+    s.session.abandon(errc::out_of_memory);
+    s.session.abandon();
+    const auto e = s.session.poll_event();
+    REQUIRE(e);
+    CHECK(e->kind == server_event::closed);
+    CHECK(e->reason == errc::out_of_memory);
+    CHECK_FALSE(s.session.poll_event());
+    CHECK(s.session.output_finished());  // no RECEIPT, no ERROR
+}
+
 TEST_CASE("window_full at max_unsettled messages, and any settled one opens it") {
     stomp::server_options o;
     o.limits.max_unsettled = 2;
