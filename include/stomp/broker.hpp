@@ -419,8 +419,8 @@ private:
 
     enum class place : std::uint8_t { nowhere, topic, pattern, queue, application, user };
 
-    struct waiting_message {              // behind a full output
-        std::uint32_t subscriber = none;  // none: it is gone
+    struct waiting_message {  // behind a full output
+        subscription_handle to;
         shared_message message;
     };
 
@@ -756,17 +756,19 @@ private:
         const shared_message message = share(sent);
         for (const std::uint32_t i : fan_out_) {
             peer& p = peer_of(subscribers_[i]);
-            if (!p.backlog.empty() || !deliver(p, i, message)) wait(p, i, message);
+            const subscription_handle to = subscribers_[i].handle;
+            if (!p.backlog.empty() || !deliver(p, to, message)) wait(p, to, message);
         }
     }
 
     /// False if the message has to wait.
-    bool deliver(peer& p, std::uint32_t i, const shared_message& message) {
-        const errc e = p.session.message(subscribers_[i].handle, message, untracked);
+    bool deliver(peer& p, subscription_handle to, const shared_message& message) {
+        const errc e = p.session.message(to, message, untracked);
         switch (e) {
             case errc::ok: ++stats_.delivered; break;
             case errc::output_full:
             case errc::window_full: return false;
+            case errc::unknown_subscription:   // it has gone while this waited
             case errc::not_connected: break;   // it is ending
             default: ++stats_.dropped; break;  // its version cannot carry it, or its subscription's id is too long
         }
@@ -776,7 +778,7 @@ private:
 
     // ---- slow consumers ------------------------------------------------------------------------------------
 
-    void wait(peer& p, std::uint32_t i, const shared_message& message) {
+    void wait(peer& p, subscription_handle to, const shared_message& message) {
         const std::size_t size = message.memory();
         const auto full = [&] {
             return p.backlog.size() >= options_.max_backlog_messages ||
@@ -793,7 +795,7 @@ private:
             if (options_.slow == slow_consumer::disconnect) end(&p, [](server_session& s) { s.fail("too slow"); });
             return;
         }
-        p.backlog.push_back({i, message});
+        p.backlog.push_back({to, message});
         p.backlog_size += size;
         ++stats_.backlog_messages;
     }
@@ -808,8 +810,7 @@ private:
     void reopened(peer& p) {
         detail::undo out_of_memory([&] { abandon(p); });  // else nobody might ever come back to what waits
         while (!p.backlog.empty()) {
-            const waiting_message& w = p.backlog.front();
-            if (w.subscriber != none && !deliver(p, w.subscriber, w.message)) break;
+            if (!deliver(p, p.backlog.front().to, p.backlog.front().message)) break;
             pop_backlog(p);
         }
         out_of_memory.dismiss();
@@ -1090,9 +1091,6 @@ private:
     void remove_subscriber(peer& p, std::uint32_t i) noexcept {
         subscriber& s = subscribers_[i];
         p.subscribers[s.handle.slot] = none;
-        for (std::size_t n = 0; n < p.backlog.size(); ++n) {
-            if (p.backlog[n].subscriber == i) p.backlog[n].subscriber = none;
-        }
         if (s.where == place::queue) {
             withdraw(i);
             if (s.blocked) --p.blocked;
