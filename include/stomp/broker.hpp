@@ -169,7 +169,7 @@ public:
             free_slots_ = static_cast<std::uint32_t>(slots_.size() - 1);
         }
         // So that no later change of a deadline has to ask for memory.
-        if (deadlines_.capacity() < most_deadlines() + 1) deadlines_.reserve(2 * slots_.capacity() + 17);
+        if (deadlines_.capacity() < most_deadlines()) deadlines_.reserve(2 * most_deadlines());
         slot& s = slots_[free_slots_];
         const connection_id id{free_slots_, s.generation + 1};
         s.connection = std::make_unique<peer>(id, std::move(session), now_);
@@ -273,7 +273,7 @@ public:
     /// part of it, or none. The same holds for exceptions of authorize().
     [[nodiscard]] std::optional<broker_event> poll_event() {
         while (true) {
-            serve();  // what memory was short for
+            serve();
             if (auto e = next_step()) return e;
             peer* p = first(ready);
             if (p == nullptr) return std::nullopt;
@@ -288,10 +288,7 @@ public:
                 continue;
             }
             enlist(ready, *p);  // at the end of the line: nobody keeps the others waiting
-            const auto told = handle_or_end(*p, *event);
-            serve();
-            touched(*p);
-            if (told) return told;
+            if (const auto told = handle_or_end(*p, *event)) return told;
         }
     }
 
@@ -419,6 +416,11 @@ private:
 
     enum class place : std::uint8_t { nowhere, topic, pattern, queue, application, user };
 
+    struct list {  // linked by what it holds
+        std::uint32_t first = none;
+        std::uint32_t last = none;
+    };
+
     struct waiting_message {  // behind a full output
         subscription_handle to;
         shared_message message;
@@ -441,7 +443,7 @@ private:
         server_session session;
         std::string user;
         std::vector<std::uint32_t> subscribers;  // by the slot of the session's handle
-        std::size_t blocked = 0;                 // of those: how many are
+        list blocked;                            // of those: queues' messages wait for them
         detail::ring<waiting_message> backlog;
         std::size_t backlog_size = 0;
         std::optional<time_point> deadline;  // its entry of the heap that counts: never later than the session's
@@ -457,10 +459,6 @@ private:
         untold,   // have a deadline that begins with the next `now`
         list_count
     };
-    struct list {
-        std::uint32_t first = none;
-        std::uint32_t last = none;
-    };
 
     struct slot {
         std::unique_ptr<peer> connection;  // a session does not move: views into it are out
@@ -475,14 +473,13 @@ private:
         subscription_handle handle;
         std::uint32_t home = none;      // which topic, pattern or queue
         std::uint32_t position = none;  // in the topic's list
-        std::uint32_t previous =
-            none;  // in the queue's list of consumers that take messages; `next` links free ones, too
+        std::uint32_t previous = none;  // in its list; `next` links free ones, too
         std::uint32_t next = none;
         std::uint32_t window = 0;
         std::uint32_t unsettled = 0;
         place where = place::nowhere;
-        bool takes = false;    // is in that list
-        bool blocked = false;  // the connection is full
+        bool takes = false;    // in the queue's list of those that take messages
+        bool blocked = false;  // in the connection's list, which is full
     };
 
     struct audience {  // of a topic, a pattern or a user's destination
@@ -624,13 +621,6 @@ private:
         touched(*p);
     }
 
-    /// Ends a connection that there is no memory for.
-    void abandon(peer& p) noexcept {
-        enlist(ready, p);
-        p.session.abandon(errc::out_of_memory);
-        touched(p);
-    }
-
     // ---- destinations --------------------------------------------------------------------------------------
 
     static bool starts_with(std::string_view text, std::string_view prefix) noexcept {
@@ -712,10 +702,8 @@ private:
         if (where == place::topic) {
             to_topic(sent);
         } else {
-            const std::uint32_t i = store(destination_of(sent), share(sent));
-            if (i == none) return errc::queue_full;
+            if (!store(destination_of(sent), share(sent))) return errc::queue_full;
             ++stats_.published;
-            dispatch(i);  // at once: the order of messages is that of calls
         }
         return errc::ok;
     }
@@ -808,18 +796,17 @@ private:
 
     /// The connection may take messages again: what waits for it, and those of its queues.
     void reopened(peer& p) {
-        detail::undo out_of_memory([&] { abandon(p); });  // else nobody might ever come back to what waits
+        // Else nobody might ever come back to what waits.
+        detail::undo out_of_memory([&] { p.session.abandon(errc::out_of_memory); });
         while (!p.backlog.empty()) {
             if (!deliver(p, p.backlog.front().to, p.backlog.front().message)) break;
             pop_backlog(p);
         }
         out_of_memory.dismiss();
         p.backlog.shrink(16);
-        for (std::size_t n = 0; p.blocked != 0 && n < p.subscribers.size(); ++n) {
-            const std::uint32_t i = p.subscribers[n];
-            if (i == none || !subscribers_[i].blocked) continue;
-            subscribers_[i].blocked = false;
-            --p.blocked;
+        while (p.blocked.first != none) {
+            const std::uint32_t i = p.blocked.first;
+            withdraw(i);
             offer(i);
         }
     }
@@ -885,13 +872,12 @@ private:
         q.fresh.push_back({std::move(message), ++q.last, size, 0, dead});
         ++stats_.queued_messages;
         stats_.queued_bytes += size;
-        mark(i);
     }
-    /// Both. Returns which queue; none where there is no room.
-    std::uint32_t store(std::string_view destination, shared_message message, bool dead = false) {
+    /// Both. False if there is no room.
+    bool store(std::string_view destination, shared_message message, bool dead = false) {
         const std::uint32_t i = reserve(destination, message.memory());
         if (i != none) put(i, std::move(message), dead);
-        return i;
+        return i != none;
     }
 
     static bool has_message(const queue& q) noexcept { return !q.returned.empty() || !q.fresh.empty(); }
@@ -917,20 +903,29 @@ private:
     void offer(std::uint32_t i) noexcept {
         subscriber& s = subscribers_[i];
         if (s.takes || s.blocked || s.unsettled >= s.window) return;
-        list& l = queues_[s.home].taking;
         s.takes = true;
-        s.next = none;
-        s.previous = l.last;
-        (l.last == none ? l.first : subscribers_[l.last].next) = i;
-        l.last = i;
+        append(queues_[s.home].taking, i);
         mark(s.home);
     }
+    /// A consumer that cannot take a message before its connection is reopened().
+    void block(std::uint32_t i) noexcept {
+        subscribers_[i].blocked = true;
+        append(peer_of(subscribers_[i]).blocked, i);
+    }
+    /// Neither.
     void withdraw(std::uint32_t i) noexcept {
         subscriber& s = subscribers_[i];
-        if (!std::exchange(s.takes, false)) return;
-        list& l = queues_[s.home].taking;
+        if (!s.takes && !s.blocked) return;
+        list& l = s.takes ? queues_[s.home].taking : peer_of(s).blocked;
         (s.previous == none ? l.first : subscribers_[s.previous].next) = s.next;
         (s.next == none ? l.last : subscribers_[s.next].previous) = s.previous;
+        s.takes = s.blocked = false;
+    }
+    void append(list& l, std::uint32_t i) noexcept {
+        subscribers_[i].next = none;
+        subscribers_[i].previous = l.last;
+        (l.last == none ? l.first : subscribers_[l.last].next) = i;
+        l.last = i;
     }
 
     /// Hands out what waits, one message to one consumer in turn.
@@ -939,12 +934,7 @@ private:
             const std::uint32_t to = queues_[i].taking.first;
             const bool handed_over = hand_over(i, to);  // if it fails, it is still that one's turn
             withdraw(to);
-            if (handed_over) {
-                offer(to);
-            } else {
-                subscribers_[to].blocked = true;
-                ++peer_of(subscribers_[to]).blocked;
-            }
+            handed_over ? offer(to) : block(to);
         }
     }
 
@@ -1033,8 +1023,8 @@ private:
     void bury() {
         const std::uint32_t tag = spent_.first;
         unsettled_message& u = unsettled_[tag];
-        const bool kept = locate(options_.dead_letter) == place::queue &&
-                          store(options_.dead_letter, u.message.message, true) != none;
+        const bool kept =
+            locate(options_.dead_letter) == place::queue && store(options_.dead_letter, u.message.message, true);
         ++(kept ? stats_.dead_lettered : stats_.dropped);
         spent_.first = u.next;
         if (spent_.first == none) spent_.last = none;
@@ -1055,11 +1045,10 @@ private:
             made.home = find_or_insert_queue(key);
         } else {
             made.home = find_or_insert_audience(where, key);
-            detail::undo half_done([&] { leave_if_empty(made); });
+            const detail::undo half_done([&] { leave_if_empty(made); });
             std::vector<std::uint32_t>& all = audience_of(made).subscribers;
             made.position = static_cast<std::uint32_t>(all.size());
             all.push_back(i);
-            half_done.dismiss();
         }
         free_subscribers_ = std::exchange(subscribers_[i], made).next;  // nothing fails from here on
         p.subscribers[handle.slot] = i;
@@ -1093,7 +1082,6 @@ private:
         p.subscribers[s.handle.slot] = none;
         if (s.where == place::queue) {
             withdraw(i);
-            if (s.blocked) --p.blocked;
             --queues_[s.home].consumers;
             mark(s.home);
         } else {
@@ -1103,7 +1091,6 @@ private:
             all.pop_back();
             leave_if_empty(s);
         }
-        s = {};
         s.next = std::exchange(free_subscribers_, i);
         --stats_.subscriptions;
     }
@@ -1111,7 +1098,7 @@ private:
     // ---- what clients do -----------------------------------------------------------------------------------
 
     std::optional<broker_event> handle_or_end(peer& p, const server_event& event) {
-        detail::undo cut_short([&] { abandon(p); });
+        detail::undo cut_short([&] { p.session.abandon(errc::out_of_memory); });
         const auto told = handle(p, event);
         cut_short.dismiss();
         return told;
