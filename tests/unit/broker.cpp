@@ -760,6 +760,51 @@ TEST_CASE("broker: what comes and goes again leaves no memory behind") {
     CHECK(host.broker.stats().subscriptions == 1);
 }
 
+TEST_CASE("broker: the memory of a backlog is given back, and a message that just fits into it can wait") {
+    broker_options o;
+    o.session.limits.max_output = 16 * 1024;
+    o.session.limits.max_header_line = 1024;
+    const std::string body(6000, 'x');
+    const std::array<stomp::header, 1> to{{{"destination", "/topic/a"}}};
+    const std::size_t one = stomp::shared_message({stomp::command::send, {}, to, body + "01"}).memory();
+    broker_host host(o);
+    sim::line& l = host.raw();
+    l.say(subscribe("1", "/topic/a"));
+    host.settle();
+    write_all(host.broker, l.id);
+    const auto fill = [&](stomp::broker& b, int count) {
+        for (int i = 10; i < 10 + count; ++i) CHECK(b.publish("/topic/a", body + std::to_string(i)) == errc::ok);
+    };
+    SECTION("memory") {
+        std::size_t held = 0;
+        std::size_t waiting = 0;
+        {
+            const counting_new::heap_watch heap;
+            for (int i = 0; i < 5000 && waiting < 1000; ++i) {
+                if (host.broker.publish("/topic/a", "x") != errc::ok) break;
+                waiting = host.broker.stats().backlog_messages;
+            }
+            write_all(host.broker, l.id);
+            held = heap.held();
+        }
+        CHECK(waiting == 1000);
+        CHECK(host.broker.stats().backlog_messages == 0);
+        CHECK(held < 30'000);
+    }
+    SECTION("room for exactly one") {
+        o.max_backlog_bytes = one;
+        broker_host other(o);
+        sim::line& m = other.raw();
+        m.say(subscribe("1", "/topic/a"));
+        other.settle();
+        fill(other.broker, 6);
+        CHECK(other.broker.stats().backlog_messages == 1);
+        CHECK(other.broker.stats().dropped == 3);
+        other.settle();
+        CHECK(m.from_broker.find("x15") != std::string::npos);  // the newest one took the place of the oldest
+    }
+}
+
 TEST_CASE("broker: what waited for a connection goes with it") {
     broker_options o;
     o.session.limits.max_output = 16 * 1024;
