@@ -237,7 +237,6 @@ public:
     server_session(server_options options, time_point now)
         : connection(options.before_login, settings_of(options), now), options_(std::move(options)) {
         timers_.start_now(detail::timers::handshake, options_.login_timeout);
-        input_changed();
     }
 
     server_session(server_session&&) = default;
@@ -553,7 +552,6 @@ private:
     void fail_with(errc reason, std::string_view why, std::optional<std::string_view> receipt,
                    std::string_view details = {}) {
         const detail::undo closes([&] { close(reason); });
-        receipt_due_ = false;
         // TLS cannot be answered in plain text, and a peer that is gone not at all.
         if (reason != errc::tls_on_plain_port && lost_ == errc::ok) queue_error(reason, why, receipt, details);
         if (reason == errc::tls_on_plain_port) finished_ = true;
@@ -591,8 +589,7 @@ private:
             if (m.serial != 0) settled_.push_back(m.tag);
         }
         closed_told_ = true;  // nothing fails from here on
-        unsettled_.clear();
-        unsettled_count_ = unsettled_size_ = 0;
+        unsettled_count_ = 0;
         subscriptions_.clear();
         server_event event;
         event.kind = server_event::closed;
@@ -666,7 +663,6 @@ private:
     std::optional<server_event> greet(const frame_view& f) {
         const auto chosen = negotiate(f.get(header_names::accept_version), options_.versions);
         if (!chosen) return refuse(errc::no_common_version, {}, "see the header version");
-        client_beat_ = {};
         if (*chosen == version::v1_0) {
             parser_.trim_values();
         } else {
@@ -851,7 +847,7 @@ private:
     std::uint32_t find_unsettled(const detail::fields& has) const noexcept {
         const auto& id = *version_ == version::v1_2 ? has.id : has.message_id;
         const std::string_view text = id.value_or(std::string_view{});
-        if (text.size() <= session_id_.size() || text.substr(0, session_id_.size()) != session_id_) return none;
+        if (!text.starts_with(session_id_)) return none;
         std::uint64_t slot = 0;
         std::uint64_t serial = 0;
         std::string_view rest = text.substr(session_id_.size());
