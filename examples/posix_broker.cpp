@@ -21,6 +21,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <optional>
+#include <random>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -128,6 +129,8 @@ int main(int argc, char** argv) {
 
     stomp::broker_options options;
     options.max_connections = 1000;  // a process may usually open 1,024 files
+    std::random_device random;
+    options.hash_seed = std::uint64_t{random()} << 32 | random();
     options.session.server = "stomp-example";
     options.session.trailing_eol = true;  // PHP's client counts on it
     options.session.heart_beat = {.can_send = std::chrono::seconds(1), .wants = std::chrono::seconds(1)};

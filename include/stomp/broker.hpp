@@ -5,8 +5,10 @@
 #include <stomp/ack_mode.hpp>
 #include <stomp/config.hpp>
 #include <stomp/detail/fields.hpp>
+#include <stomp/detail/pattern_tree.hpp>
 #include <stomp/detail/ring.hpp>
 #include <stomp/detail/table.hpp>
+#include <stomp/detail/undo.hpp>
 #include <stomp/errc.hpp>
 #include <stomp/frame.hpp>
 #include <stomp/heart_beat.hpp>
@@ -51,6 +53,9 @@ struct broker_options {
     server_options session = {};
     /// Begins session ids, and with them message ids: make it unlike other processes' where ids meet.
     std::string session_prefix = "s";
+    /// The secret of the tables of destinations, whose names strangers choose: give a random number, or names that make
+    /// the broker slow can be found by who guesses its address in memory.
+    std::uint64_t hash_seed = 0;
     /// Whether poll_event() tells of subscriptions that come and go.
     bool subscription_events = false;
 
@@ -69,9 +74,10 @@ struct broker_options {
     /// from being; empty: it is dropped. Zero: there is no such limit.
     std::size_t max_deliveries = 5;
     std::string dead_letter = "/queue/dead-letter";
-    /// Topic messages that wait for a connection whose output is full, and what happens to more.
+    /// Topic messages that wait for a connection whose output is full, and what happens to more. One that is larger than
+    /// max_backlog_bytes cannot wait.
     std::size_t max_backlog_messages = 1024;
-    std::size_t max_backlog_bytes = 1024 * 1024;
+    std::size_t max_backlog_bytes = 2 * 1024 * 1024;
     slow_consumer slow = slow_consumer::drop_oldest;
     /// What waits is moved into the output when that has sunk to this many octets; above it fills to limits::max_output.
     std::size_t low_water = 256 * 1024;
@@ -132,7 +138,9 @@ struct broker_stats {
 /// message is being delivered; the order per connection is the order of calls.
 class broker {
 public:
-    explicit broker(broker_options options) : options_(std::move(options)) {
+    explicit broker(broker_options options)
+        : options_(std::move(options)), audiences_(options_.hash_seed), patterns_(options_.hash_seed),
+          queues_(options_.hash_seed) {
         options_.session.auto_receipt = true;
         options_.session.custom_commands = false;
     }
@@ -158,10 +166,10 @@ public:
         }
         if (free_slots_ == none) {
             slots_.emplace_back();
-            // So that no later change of a deadline has to ask for memory.
-            if (deadlines_.capacity() < most_deadlines() + 1) deadlines_.reserve(2 * slots_.capacity() + 17);
             free_slots_ = static_cast<std::uint32_t>(slots_.size() - 1);
         }
+        // So that no later change of a deadline has to ask for memory.
+        if (deadlines_.capacity() < most_deadlines()) deadlines_.reserve(2 * most_deadlines());
         slot& s = slots_[free_slots_];
         const connection_id id{free_slots_, s.generation + 1};
         s.connection = std::make_unique<peer>(id, std::move(session), now_);
@@ -230,9 +238,9 @@ public:
         if (p == nullptr || n == 0) return;
         p->session.consume_output(n, now_);
         p->shown.unsent = p->session.unsent();  // the host knows
+        enlist(ready, *p);                      // a frame may have waited for room for its receipt
         if (p->session.unsent() <= options_.low_water) reopened(*p);
         serve();
-        enlist(ready, *p);  // a frame may have waited for room for its receipt
         touched(*p);
     }
     /// True for an id that is not known, too.
@@ -259,8 +267,13 @@ public:
     }
 
     /// The next event; nothing when all that has arrived is worked off. Everything that clients send takes effect here.
+    ///
+    /// If bad_alloc passes through here, call it again. What a queue has confirmed is not lost; the client whose frame was
+    /// being handled is disconnected (out_of_memory) without a receipt for it, and the frame may have had its effect, a
+    /// part of it, or none. The same holds for exceptions of authorize().
     [[nodiscard]] std::optional<broker_event> poll_event() {
         while (true) {
+            serve();
             if (auto e = next_step()) return e;
             peer* p = first(ready);
             if (p == nullptr) return std::nullopt;
@@ -275,10 +288,7 @@ public:
                 continue;
             }
             enlist(ready, *p);  // at the end of the line: nobody keeps the others waiting
-            const auto told = handle(*p, *event);
-            serve();
-            touched(*p);
-            if (told) return told;
+            if (const auto told = handle_or_end(*p, *event)) return told;
         }
     }
 
@@ -299,9 +309,11 @@ public:
             if (!counts(due)) continue;
             peer& p = *find(due.id);
             p.deadline.reset();
+            const detail::undo always([&] {
+                enlist(ready, p);
+                touched(p);
+            });
             p.session.handle_timeout(now_);
-            enlist(ready, p);
-            touched(p);
         }
     }
 
@@ -404,8 +416,13 @@ private:
 
     enum class place : std::uint8_t { nowhere, topic, pattern, queue, application, user };
 
-    struct waiting_message {              // behind a full output
-        std::uint32_t subscriber = none;  // none: it is gone
+    struct list {  // linked by what it holds
+        std::uint32_t first = none;
+        std::uint32_t last = none;
+    };
+
+    struct waiting_message {  // behind a full output
+        subscription_handle to;
         shared_message message;
     };
 
@@ -426,7 +443,7 @@ private:
         server_session session;
         std::string user;
         std::vector<std::uint32_t> subscribers;  // by the slot of the session's handle
-        std::size_t blocked = 0;                 // of those: how many are
+        list blocked;                            // of those: queues' messages wait for them
         detail::ring<waiting_message> backlog;
         std::size_t backlog_size = 0;
         std::optional<time_point> deadline;  // its entry of the heap that counts: never later than the session's
@@ -442,10 +459,6 @@ private:
         untold,   // have a deadline that begins with the next `now`
         list_count
     };
-    struct list {
-        std::uint32_t first = none;
-        std::uint32_t last = none;
-    };
 
     struct slot {
         std::unique_ptr<peer> connection;  // a session does not move: views into it are out
@@ -460,14 +473,13 @@ private:
         subscription_handle handle;
         std::uint32_t home = none;      // which topic, pattern or queue
         std::uint32_t position = none;  // in the topic's list
-        std::uint32_t previous =
-            none;  // in the queue's list of consumers that take messages; `next` links free ones, too
+        std::uint32_t previous = none;  // in its list; `next` links free ones, too
         std::uint32_t next = none;
         std::uint32_t window = 0;
         std::uint32_t unsettled = 0;
         place where = place::nowhere;
-        bool takes = false;    // is in that list
-        bool blocked = false;  // the connection is full
+        bool takes = false;    // in the queue's list of those that take messages
+        bool blocked = false;  // in the connection's list, which is full
     };
 
     struct audience {  // of a topic, a pattern or a user's destination
@@ -487,6 +499,7 @@ private:
     struct queue {
         detail::ring<stored_message> fresh;    // never delivered, in order
         std::vector<stored_message> returned;  // all older than those: a heap, the oldest on top
+        std::size_t unsettled = 0;             // for as many more there is room in `returned`
         std::size_t count = 0;                 // messages here, unsettled and promised
         std::size_t size = 0;                  // their octets
         std::uint64_t last = 0;                // number of the newest
@@ -499,7 +512,7 @@ private:
     struct unsettled_message {
         stored_message message;
         std::uint32_t queue = none;
-        std::uint32_t next_free = none;
+        std::uint32_t next = none;  // of those that are free, and of those that are spent
     };
 
     struct deadline {
@@ -560,7 +573,7 @@ private:
     }
 
     /// After anything that was done to the session: what the host and the clock have to know of.
-    void touched(peer& p) {
+    void touched(peer& p) noexcept {
         if (p.forgotten) return;
         const slot& s = slots_[p.id.slot];
         if (!s.listed[changed] && p.shown != look(p.session)) enlist(changed, p);
@@ -575,7 +588,7 @@ private:
     }
 
     /// Too early is harmless, too late is not: an entry is added only where there is no earlier one.
-    void schedule(peer& p, time_point at) {
+    void schedule(peer& p, time_point at) noexcept {  // open() has made room
         if (p.deadline && *p.deadline <= at) return;
         if (deadlines_.size() >= most_deadlines()) {
             std::erase_if(deadlines_, [this](const deadline& d) { return !counts(d); });
@@ -603,8 +616,8 @@ private:
     template <class How>
     void end(peer* p, How how) {
         if (p == nullptr) return;
-        how(p->session);
         enlist(ready, *p);
+        how(p->session);
         touched(*p);
     }
 
@@ -628,7 +641,7 @@ private:
         if (starts_with(destination, options_.app_prefix)) return place::application;
         if (starts_with(destination, options_.user_prefix)) return place::user;
         if (!starts_with(destination, options_.topic_prefix)) return place::nowhere;
-        std::string_view rest = destination.substr(options_.topic_prefix.size());
+        std::string_view rest = behind_prefix(destination);
         place found = place::topic;
         while (true) {
             const std::size_t slash = rest.find('/');
@@ -640,21 +653,9 @@ private:
         }
     }
 
-    /// `*` is one segment, a last `**` all that are left, none included. Both sides are walked once: no backtracking.
-    static bool matches(std::string_view pattern, std::string_view topic) noexcept {
-        while (true) {
-            const std::size_t p = pattern.find('/');
-            const std::size_t t = topic.find('/');
-            const std::string_view wanted = pattern.substr(0, p);
-            if (wanted == "**") return true;
-            if (wanted != "*" && wanted != topic.substr(0, t)) return false;
-            if (t == std::string_view::npos) {
-                return p == std::string_view::npos || pattern.substr(p + 1) == "**";
-            }
-            if (p == std::string_view::npos) return false;
-            pattern.remove_prefix(p + 1);
-            topic.remove_prefix(t + 1);
-        }
+    /// Of a topic or pattern: what tells it from others.
+    std::string_view behind_prefix(std::string_view topic) const noexcept {
+        return topic.substr(options_.topic_prefix.size());
     }
 
     /// Whose `/user/...` destinations a connection sees: the user's, or its own where it has no name. A NUL cannot stand
@@ -701,10 +702,8 @@ private:
         if (where == place::topic) {
             to_topic(sent);
         } else {
-            shared_message message = share(sent);
-            const std::uint32_t i = reserve(destination_of(sent), message.memory());
-            if (i == none) return errc::queue_full;
-            to_queue(i, std::move(message));
+            if (!store(destination_of(sent), share(sent))) return errc::queue_full;
+            ++stats_.published;
         }
         return errc::ok;
     }
@@ -713,9 +712,7 @@ private:
         const std::string_view destination = destination_of(sent);
         fan_out_.clear();
         if (const auto i = audiences_.find(destination); i != none) collect(audiences_[i]);
-        for (auto i = patterns_.first(); i != none; i = patterns_.next(i)) {
-            if (matches(patterns_.key(i), destination)) collect(patterns_[i]);
-        }
+        patterns_.match(behind_prefix(destination), [this](const audience& a) { collect(a); });
         fan_out(sent);
     }
 
@@ -747,17 +744,19 @@ private:
         const shared_message message = share(sent);
         for (const std::uint32_t i : fan_out_) {
             peer& p = peer_of(subscribers_[i]);
-            if (!p.backlog.empty() || !deliver(p, i, message)) wait(p, i, message);
+            const subscription_handle to = subscribers_[i].handle;
+            if (!p.backlog.empty() || !deliver(p, to, message)) wait(p, to, message);
         }
     }
 
     /// False if the message has to wait.
-    bool deliver(peer& p, std::uint32_t i, const shared_message& message) {
-        const errc e = p.session.message(subscribers_[i].handle, message, untracked);
+    bool deliver(peer& p, subscription_handle to, const shared_message& message) {
+        const errc e = p.session.message(to, message, untracked);
         switch (e) {
             case errc::ok: ++stats_.delivered; break;
             case errc::output_full:
             case errc::window_full: return false;
+            case errc::unknown_subscription:   // it has gone while this waited
             case errc::not_connected: break;   // it is ending
             default: ++stats_.dropped; break;  // its version cannot carry it, or its subscription's id is too long
         }
@@ -767,7 +766,7 @@ private:
 
     // ---- slow consumers ------------------------------------------------------------------------------------
 
-    void wait(peer& p, std::uint32_t i, const shared_message& message) {
+    void wait(peer& p, subscription_handle to, const shared_message& message) {
         const std::size_t size = message.memory();
         const auto full = [&] {
             return p.backlog.size() >= options_.max_backlog_messages ||
@@ -784,7 +783,7 @@ private:
             if (options_.slow == slow_consumer::disconnect) end(&p, [](server_session& s) { s.fail("too slow"); });
             return;
         }
-        p.backlog.push_back({i, message});
+        p.backlog.push_back({to, message});
         p.backlog_size += size;
         ++stats_.backlog_messages;
     }
@@ -797,17 +796,17 @@ private:
 
     /// The connection may take messages again: what waits for it, and those of its queues.
     void reopened(peer& p) {
+        // Else nobody might ever come back to what waits.
+        detail::undo out_of_memory([&] { p.session.abandon(errc::out_of_memory); });
         while (!p.backlog.empty()) {
-            const waiting_message& w = p.backlog.front();
-            if (w.subscriber != none && !deliver(p, w.subscriber, w.message)) break;
+            if (!deliver(p, p.backlog.front().to, p.backlog.front().message)) break;
             pop_backlog(p);
         }
+        out_of_memory.dismiss();
         p.backlog.shrink(16);
-        for (std::size_t n = 0; p.blocked != 0 && n < p.subscribers.size(); ++n) {
-            const std::uint32_t i = p.subscribers[n];
-            if (i == none || !subscribers_[i].blocked) continue;
-            subscribers_[i].blocked = false;
-            --p.blocked;
+        while (p.blocked.first != none) {
+            const std::uint32_t i = p.blocked.first;
+            withdraw(i);
             offer(i);
         }
     }
@@ -826,14 +825,15 @@ private:
     }
 
     void serve() {
+        while (spent_.first != none) bury();
         while (due_.first != none) {
             const std::uint32_t i = due_.first;
-            due_.first = queues_[i].next_due;
+            dispatch(i);  // if it fails, the queue is still due
+            queue& q = queues_[i];
+            due_.first = q.next_due;
             if (due_.first == none) due_.last = none;
-            queues_[i].due = false;
-            dispatch(i);
-            const queue& q = queues_[i];
-            if (!q.due && q.count == 0 && q.consumers == 0) queues_.erase(i);
+            q.due = false;
+            if (q.count == 0 && q.consumers == 0) queues_.erase(i);
         }
     }
 
@@ -853,6 +853,8 @@ private:
         mark(i);
         queue& q = queues_[i];
         if (q.count >= options_.max_queue_messages || q.size + size > options_.max_queue_bytes) return none;
+        // As many as are promised and not here yet, with this one.
+        q.fresh.make_room(q.count + 1 - q.unsettled - q.returned.size() - q.fresh.size());
         ++q.count;
         q.size += size;
         return i;
@@ -864,18 +866,18 @@ private:
     }
 
     /// There is room: reserve() said so.
-    void put(std::uint32_t i, shared_message message, bool dead = false) {
+    void put(std::uint32_t i, shared_message message, bool dead = false) noexcept {
         queue& q = queues_[i];
         const std::size_t size = message.memory();
         q.fresh.push_back({std::move(message), ++q.last, size, 0, dead});
         ++stats_.queued_messages;
         stats_.queued_bytes += size;
-        mark(i);
     }
-    void to_queue(std::uint32_t i, shared_message message) {
-        ++stats_.published;
-        put(i, std::move(message));
-        dispatch(i);  // at once: the order of messages is that of calls
+    /// Both. False if there is no room.
+    bool store(std::string_view destination, shared_message message, bool dead = false) {
+        const std::uint32_t i = reserve(destination, message.memory());
+        if (i != none) put(i, std::move(message), dead);
+        return i != none;
     }
 
     static bool has_message(const queue& q) noexcept { return !q.returned.empty() || !q.fresh.empty(); }
@@ -901,33 +903,38 @@ private:
     void offer(std::uint32_t i) noexcept {
         subscriber& s = subscribers_[i];
         if (s.takes || s.blocked || s.unsettled >= s.window) return;
-        list& l = queues_[s.home].taking;
         s.takes = true;
-        s.next = none;
-        s.previous = l.last;
-        (l.last == none ? l.first : subscribers_[l.last].next) = i;
-        l.last = i;
+        append(queues_[s.home].taking, i);
         mark(s.home);
     }
+    /// A consumer that cannot take a message before its connection is reopened().
+    void block(std::uint32_t i) noexcept {
+        subscribers_[i].blocked = true;
+        append(peer_of(subscribers_[i]).blocked, i);
+    }
+    /// Neither.
     void withdraw(std::uint32_t i) noexcept {
         subscriber& s = subscribers_[i];
-        if (!std::exchange(s.takes, false)) return;
-        list& l = queues_[s.home].taking;
+        if (!s.takes && !s.blocked) return;
+        list& l = s.takes ? queues_[s.home].taking : peer_of(s).blocked;
         (s.previous == none ? l.first : subscribers_[s.previous].next) = s.next;
         (s.next == none ? l.last : subscribers_[s.next].previous) = s.previous;
+        s.takes = s.blocked = false;
+    }
+    void append(list& l, std::uint32_t i) noexcept {
+        subscribers_[i].next = none;
+        subscribers_[i].previous = l.last;
+        (l.last == none ? l.first : subscribers_[l.last].next) = i;
+        l.last = i;
     }
 
     /// Hands out what waits, one message to one consumer in turn.
     void dispatch(std::uint32_t i) {
         while (has_message(queues_[i]) && queues_[i].taking.first != none) {
             const std::uint32_t to = queues_[i].taking.first;
+            const bool handed_over = hand_over(i, to);  // if it fails, it is still that one's turn
             withdraw(to);
-            if (hand_over(i, to)) {
-                offer(to);
-            } else {
-                subscribers_[to].blocked = true;
-                ++peer_of(subscribers_[to]).blocked;
-            }
+            handed_over ? offer(to) : block(to);
         }
     }
 
@@ -935,13 +942,13 @@ private:
     bool hand_over(std::uint32_t i, std::uint32_t to) {
         subscriber& s = subscribers_[to];
         peer& p = peer_of(s);
+        const bool tracked = p.session.mode(s.handle) != ack_mode::automatic;
+        const std::uint64_t tag = tracked ? next_tag(queues_[i]) : untracked;
         const stored_message& m = next_message(queues_[i]);
         const bool again = m.dead || m.deliveries != 0;
         const std::array<header, 2> extra{
             {{header_names::redelivered, "true"}, {header_names::destination, options_.dead_letter}}};
         const auto more = std::span(extra).first(m.dead ? 2 : again ? 1 : 0);
-        const bool tracked = p.session.mode(s.handle) != ack_mode::automatic;
-        const std::uint64_t tag = tracked ? next_tag() : untracked;
         if (p.session.message(s.handle, m.message, tag, more) != errc::ok) return false;
         ++stats_.delivered;
         if (again) ++stats_.redelivered;
@@ -955,8 +962,11 @@ private:
         return true;
     }
 
-    /// Where the next unsettled message will be kept. Nothing that may fail comes after it has been delivered.
-    std::uint64_t next_tag() {
+    /// Where the next unsettled message will be kept. Nothing that may fail comes after it has been delivered: there is
+    /// room for it to come back, too.
+    std::uint64_t next_tag(queue& q) {
+        const std::size_t room = q.returned.size() + q.unsettled + 1;
+        if (room > q.returned.capacity()) q.returned.reserve((std::max)(room, 2 * q.returned.capacity()));
         if (free_unsettled_ == none) {
             unsettled_.emplace_back();
             free_unsettled_ = static_cast<std::uint32_t>(unsettled_.size() - 1);
@@ -965,15 +975,17 @@ private:
     }
     void keep(std::uint64_t tag, std::uint32_t i) noexcept {
         unsettled_message& u = unsettled_[tag];
-        free_unsettled_ = u.next_free;
+        free_unsettled_ = u.next;
         u.message = take_next(queues_[i]);
+        ++queues_[i].unsettled;
         u.queue = i;
         ++u.message.deliveries;
         ++stats_.unsettled_messages;
     }
     stored_message take(std::uint64_t tag) noexcept {
         unsettled_message& u = unsettled_[tag];
-        u.next_free = std::exchange(free_unsettled_, static_cast<std::uint32_t>(tag));
+        u.next = std::exchange(free_unsettled_, static_cast<std::uint32_t>(tag));
+        --queues_[u.queue].unsettled;
         --stats_.unsettled_messages;
         return std::exchange(u.message, {});
     }
@@ -985,37 +997,38 @@ private:
         }
     }
 
-    /// Back to where they came from, in their order, or to the dead-letter queue.
-    void give_back(std::span<const std::uint64_t> tags) {
+    /// Back to where they came from, in their order, or among those that were delivered too often. What is in the
+    /// dead-letter queue stays there.
+    void give_back(std::span<const std::uint64_t> tags) noexcept {
         for (const std::uint64_t tag : tags) {
             if (tag == untracked) continue;
-            const std::uint32_t i = unsettled_[tag].queue;
-            stored_message m = take(tag);
-            const std::size_t size = m.size;
-            release(i, size);
-            if (options_.max_deliveries != 0 && m.deliveries >= options_.max_deliveries && !m.dead) {
-                bury(std::move(m));
+            unsettled_message& u = unsettled_[tag];
+            queue& q = queues_[u.queue];
+            mark(u.queue);
+            if (options_.max_deliveries != 0 && u.message.deliveries >= options_.max_deliveries &&
+                queues_.key(u.queue) != options_.dead_letter) {
+                u.next = none;
+                (spent_.last == none ? spent_.first : unsettled_[spent_.last].next) = static_cast<std::uint32_t>(tag);
+                spent_.last = static_cast<std::uint32_t>(tag);
                 continue;
             }
-            queue& q = queues_[i];
-            q.returned.push_back(std::move(m));
-            std::push_heap(q.returned.begin(), q.returned.end());
-            ++q.count;
-            q.size += size;
             ++stats_.queued_messages;
-            stats_.queued_bytes += size;
+            stats_.queued_bytes += u.message.size;
+            q.returned.push_back(take(tag));  // next_tag() has made room
+            std::push_heap(q.returned.begin(), q.returned.end());
         }
     }
 
-    void bury(stored_message m) {
-        const bool mortal = !m.dead && locate(options_.dead_letter) == place::queue;
-        const std::uint32_t i = mortal ? reserve(options_.dead_letter, m.size) : none;
-        if (i == none) {
-            ++stats_.dropped;
-        } else {
-            ++stats_.dead_lettered;
-            put(i, std::move(m.message), true);
-        }
+    /// The first of those: to the dead-letter queue, if there is room.
+    void bury() {
+        const std::uint32_t tag = spent_.first;
+        unsettled_message& u = unsettled_[tag];
+        const bool kept =
+            locate(options_.dead_letter) == place::queue && store(options_.dead_letter, u.message.message, true);
+        ++(kept ? stats_.dead_lettered : stats_.dropped);
+        spent_.first = u.next;
+        if (spent_.first == none) spent_.last = none;
+        release(u.queue, take(tag).size);
     }
 
     // ---- subscriptions -------------------------------------------------------------------------------------
@@ -1027,24 +1040,22 @@ private:
             free_subscribers_ = static_cast<std::uint32_t>(subscribers_.size() - 1);
         }
         const std::uint32_t i = free_subscribers_;
-        subscriber& s = subscribers_[i];
-        const std::uint32_t next_free = s.next;
-        s = {.peer = p.id.slot, .handle = handle, .window = window, .where = where};
+        subscriber made{.peer = p.id.slot, .handle = handle, .window = window, .where = where};
         if (where == place::queue) {
-            s.home = find_or_insert_queue(key);
-            ++queues_[s.home].consumers;
-            offer(i);
+            made.home = find_or_insert_queue(key);
         } else {
-            detail::table<audience>& places = places_of(s);
-            s.home = places.find(key);
-            if (s.home == none) s.home = places.insert(key);
-            std::vector<std::uint32_t>& all = places[s.home].subscribers;
-            s.position = static_cast<std::uint32_t>(all.size());
+            made.home = find_or_insert_audience(where, key);
+            const detail::undo half_done([&] { leave_if_empty(made); });
+            std::vector<std::uint32_t>& all = audience_of(made).subscribers;
+            made.position = static_cast<std::uint32_t>(all.size());
             all.push_back(i);
         }
-        free_subscribers_ = next_free;
+        free_subscribers_ = std::exchange(subscribers_[i], made).next;  // nothing fails from here on
         p.subscribers[handle.slot] = i;
         ++stats_.subscriptions;
+        if (where != place::queue) return;
+        ++queues_[made.home].consumers;
+        offer(i);
     }
 
     /// none if it has ended: a transaction may outlive it.
@@ -1053,35 +1064,45 @@ private:
         return i != none && subscribers_[i].handle == handle ? i : none;
     }
 
-    detail::table<audience>& places_of(const subscriber& s) noexcept {
-        return s.where == place::pattern ? patterns_ : audiences_;
+    std::uint32_t find_or_insert_audience(place where, std::string_view key) {
+        if (where == place::pattern) return patterns_.find_or_insert(behind_prefix(key));
+        const std::uint32_t i = audiences_.find(key);
+        return i == none ? audiences_.insert(key) : i;
+    }
+    audience& audience_of(const subscriber& s) noexcept {
+        return s.where == place::pattern ? patterns_[s.home] : audiences_[s.home];
+    }
+    void leave_if_empty(const subscriber& s) noexcept {
+        if (!audience_of(s).subscribers.empty()) return;
+        s.where == place::pattern ? patterns_.erase(s.home) : audiences_.erase(s.home);
     }
 
     void remove_subscriber(peer& p, std::uint32_t i) noexcept {
         subscriber& s = subscribers_[i];
         p.subscribers[s.handle.slot] = none;
-        for (std::size_t n = 0; n < p.backlog.size(); ++n) {
-            if (p.backlog[n].subscriber == i) p.backlog[n].subscriber = none;
-        }
         if (s.where == place::queue) {
             withdraw(i);
-            if (s.blocked) --p.blocked;
             --queues_[s.home].consumers;
             mark(s.home);
         } else {
-            detail::table<audience>& places = places_of(s);
-            std::vector<std::uint32_t>& all = places[s.home].subscribers;
+            std::vector<std::uint32_t>& all = audience_of(s).subscribers;
             all[s.position] = all.back();
             subscribers_[all[s.position]].position = s.position;
             all.pop_back();
-            if (all.empty()) places.erase(s.home);
+            leave_if_empty(s);
         }
-        s = {};
         s.next = std::exchange(free_subscribers_, i);
         --stats_.subscriptions;
     }
 
     // ---- what clients do -----------------------------------------------------------------------------------
+
+    std::optional<broker_event> handle_or_end(peer& p, const server_event& event) {
+        detail::undo cut_short([&] { p.session.abandon(errc::out_of_memory); });
+        const auto told = handle(p, event);
+        cut_short.dismiss();
+        return told;
+    }
 
     std::optional<broker_event> handle(peer& p, const server_event& event) {
         switch (event.kind) {
@@ -1155,7 +1176,8 @@ private:
         return wanted == 0 ? most : static_cast<std::uint32_t>(wanted);
     }
 
-    void client_settles(peer& p, subscription_handle handle, std::span<const std::uint64_t> tags, bool accepted) {
+    void client_settles(peer& p, subscription_handle handle, std::span<const std::uint64_t> tags,
+                        bool accepted) noexcept {
         const std::uint32_t i = subscriber_of(p, handle);
         if (i != none && subscribers_[i].where == place::queue) {
             subscribers_[i].unsettled -= static_cast<std::uint32_t>(tags.size());
@@ -1175,6 +1197,14 @@ private:
             shared_message message;
         };
         std::vector<promise> promises;
+        detail::undo refused([&] {
+            for (const promise& m : promises) {
+                if (m.queue != none) release(m.queue, m.message.memory());
+            }
+            for (const transaction_step& step : event.steps) {
+                if (step.command != command::send) client_settles(p, step.subscription, step.settled, false);
+            }
+        });
         errc fault = errc::ok;
         for (const transaction_step& step : event.steps) {
             if (step.command != command::send) continue;
@@ -1183,38 +1213,46 @@ private:
             if (fault == errc::ok && where != place::application) fault = check_message(step.frame);
             if (fault != errc::ok) break;
             if (where != place::queue) continue;
-            shared_message message = share(step.frame);
-            const std::uint32_t i = reserve(destination_of(step.frame), message.memory());
-            if (i == none) {
+            promises.push_back({none, share(step.frame)});
+            promise& last = promises.back();
+            last.queue = reserve(destination_of(step.frame), last.message.memory());
+            if (last.queue == none) {
                 fault = errc::queue_full;
                 break;
             }
-            promises.push_back({i, std::move(message)});
         }
         if (fault != errc::ok) {
-            for (const promise& m : promises) release(m.queue, m.message.memory());
             refuse(p, explain(fault), event.frame);
-            for (const transaction_step& step : event.steps) {
-                if (step.command != command::send) client_settles(p, step.subscription, step.settled, false);
-            }
             return;
         }
-        auto promised = promises.begin();
-        for (const transaction_step& step : event.steps) {
-            if (step.command != command::send) {
-                client_settles(p, step.subscription, step.settled, step.command == command::ack);
-                continue;
-            }
-            const place where = locate(destination_of(step.frame));
-            if (where == place::topic) to_topic(step.frame);
-            if (where == place::queue) {
-                to_queue(promised->queue, std::move(promised->message));
-                ++promised;
-            }
-        }
-        reopened(p);
+        refused.dismiss();
+        // What concerns queues and the application cannot fail any more, and is done even if memory runs out for the rest.
         steps_ = event.steps;
         steps_of_ = p.id;
+        std::size_t applied = 0;
+        auto promised = promises.begin();
+        const auto apply = [&]() noexcept {
+            const transaction_step& step = event.steps[applied++];
+            if (step.command != command::send) {
+                client_settles(p, step.subscription, step.settled, step.command == command::ack);
+            } else if (locate(destination_of(step.frame)) == place::queue) {
+                put(promised->queue, promised->message);
+                ++promised;
+                ++stats_.published;
+            }
+        };
+        const detail::undo rest([&] {
+            while (applied != event.steps.size()) apply();
+        });
+        while (applied != event.steps.size()) {
+            const transaction_step& step = event.steps[applied];
+            apply();
+            if (step.command != command::send) continue;
+            const place where = locate(destination_of(step.frame));
+            if (where == place::topic) to_topic(step.frame);
+            if (where == place::queue) dispatch((promised - 1)->queue);  // at once: order is that of calls
+        }
+        reopened(p);
     }
 
     /// Messages to the application inside the transaction that was just applied.
@@ -1252,11 +1290,12 @@ private:
     std::vector<subscriber> subscribers_;
     std::uint32_t free_subscribers_ = none;
     detail::table<audience> audiences_;  // of topics by name, of users' destinations by user_key()
-    detail::table<audience> patterns_;
+    detail::pattern_tree<audience> patterns_;
     detail::table<queue> queues_;
     list due_;                                  // queues
     std::vector<unsettled_message> unsettled_;  // by tag
     std::uint32_t free_unsettled_ = none;
+    list spent_;  // of those
 
     std::span<const transaction_step> steps_;  // of a commit, still to be told
     connection_id steps_of_;

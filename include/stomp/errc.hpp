@@ -71,6 +71,7 @@ enum class errc : std::uint8_t {
     stall_timeout,
     receipt_timeout,
     disconnect_timeout,
+    out_of_memory,
     tls_on_plain_port,
 
     // Caller only: returned from a call, never a peer's fault.
@@ -144,6 +145,7 @@ constexpr std::string_view to_string(errc e) noexcept {
         case errc::stall_timeout: return "stall_timeout";
         case errc::receipt_timeout: return "receipt_timeout";
         case errc::disconnect_timeout: return "disconnect_timeout";
+        case errc::out_of_memory: return "out_of_memory";
         case errc::tls_on_plain_port: return "tls_on_plain_port";
         case errc::not_representable: return "not_representable";
         case errc::needs_content_length: return "needs_content_length";
@@ -218,6 +220,7 @@ constexpr std::string_view explain(errc e) noexcept {
         case errc::stall_timeout: return "the peer does not read what it is sent";
         case errc::receipt_timeout: return "no RECEIPT arrived in time";
         case errc::disconnect_timeout: return "DISCONNECT was not confirmed in time";
+        case errc::out_of_memory: return "memory ran out while a frame was being handled";
         case errc::tls_on_plain_port: return "the peer speaks TLS to a port that does not";
         case errc::not_representable: return "a header holds an octet that this STOMP version cannot carry";
         case errc::needs_content_length: return "a body that holds a NUL cannot be sent without content-length";

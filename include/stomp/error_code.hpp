@@ -70,6 +70,7 @@ public:
             case errc::stall_timeout:
             case errc::receipt_timeout:
             case errc::disconnect_timeout: return std::errc::timed_out;
+            case errc::out_of_memory: return std::errc::not_enough_memory;
             case errc::input_full:
             case errc::output_full:
             case errc::window_full: return std::errc::operation_would_block;

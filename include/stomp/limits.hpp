@@ -25,8 +25,9 @@ struct limits {
     std::size_t max_body = 16 * 1024 * 1024;
     /// Octets received and not yet looked at, from which on input is no longer wanted (`input_full`).
     std::size_t max_input = 256 * 1024;
-    /// Octets that wait to be written (`output_full`, `frame_too_large`). Spring 512 KiB.
-    std::size_t max_output = 1024 * 1024;
+    /// Octets that wait to be written (`output_full`, `frame_too_large`). Spring 512 KiB. The default takes the largest
+    /// frame that a server reads by default, with a body of 1 MiB and a head that escapes have doubled.
+    std::size_t max_output = 1024 * 1024 + 64 * 1024;
     /// Subscriptions of the session. StompBrokerJS 256, Spring's cache 1,024.
     std::size_t max_subscriptions = 1024;
     /// Messages delivered and not settled (`window_full`). Brokers call it prefetch.
@@ -37,8 +38,9 @@ struct limits {
     std::size_t max_transactions = 8;
     /// Frames in one of them. RabbitMQ 1,024, Vert.x 1,000.
     std::size_t max_transaction_frames = 1024;
-    /// Octets in one of them: names, values and bodies.
-    std::size_t max_transaction_bytes = 1024 * 1024;
+    /// Octets in one of them: names, values and bodies, and 32 for each header, as they are kept. The default takes the
+    /// largest frame that a server reads by default.
+    std::size_t max_transaction_bytes = 1024 * 1024 + 64 * 1024;
     /// Receipts a client waits for. A server answers at once and stores none.
     std::size_t max_receipts = 1024;
 
@@ -107,7 +109,7 @@ constexpr saturated larger(saturated a, saturated b) noexcept { return a.octets 
 /// other standard libraries fit.
 namespace entry {
 inline constexpr std::size_t session = 2048;  // client_session, server_session
-inline constexpr std::size_t header = 32;     // parser, frame: two views
+inline constexpr std::size_t header = 32;     // parser, frame: two views; docs and max_transaction_bytes name it
 inline constexpr std::size_t frame_end = 8;   // outbox: where a frame ends
 inline constexpr std::size_t run = 24;        // outbox: octets that lie side by side
 inline constexpr std::size_t chunk = 16;      // outbox: what stands before the octets of a chunk
@@ -159,14 +161,10 @@ constexpr std::size_t max_memory(const limits& l) noexcept {
     const saturated subscriptions =
         saturated(l.max_subscriptions) * (growing * entry::subscription + line * 2 + two_lines + 64);
     const saturated unsettled = growing * l.max_unsettled * (entry::unsettled + entry::tag + entry::slot + entry::tag);
-    const saturated transaction_headers =
-        detail::smaller(saturated(l.max_transaction_frames) * l.max_headers,
-                        l.max_transaction_bytes);  // no header is shorter than an octet
-    const saturated transactions =
-        saturated(l.max_transactions) *
-            (growing * entry::transaction + line + l.max_transaction_bytes + transaction_headers * entry::header +
-             saturated(l.max_transaction_frames) * (growing * entry::step + l.max_command)) +
-        growing * l.max_transaction_frames * entry::event_step;
+    const saturated transactions = saturated(l.max_transactions) *
+                                       (growing * entry::transaction + line + l.max_transaction_bytes +
+                                        saturated(l.max_transaction_frames) * (growing * entry::step + l.max_command)) +
+                                   growing * l.max_transaction_frames * entry::event_step;
     // Receipts, requests, and the receipts that kept SENDs will ask for.
     const saturated receipts = (saturated(l.max_receipts) + 1) * 3 * (growing * entry::receipt + 64);
 

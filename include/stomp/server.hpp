@@ -10,6 +10,7 @@
 #include <stomp/detail/session_table.hpp>
 #include <stomp/detail/shared_bytes.hpp>
 #include <stomp/detail/table.hpp>
+#include <stomp/detail/undo.hpp>
 #include <stomp/encode.hpp>
 #include <stomp/errc.hpp>
 #include <stomp/frame.hpp>
@@ -236,7 +237,6 @@ public:
     server_session(server_options options, time_point now)
         : connection(options.before_login, settings_of(options), now), options_(std::move(options)) {
         timers_.start_now(detail::timers::handshake, options_.login_timeout);
-        input_changed();
     }
 
     server_session(server_session&&) = default;
@@ -286,9 +286,10 @@ public:
             }
             scratch_.push_back(h);
         }
+        std::string kept(session_id);
         const errc e = queue({command::connected, {}, scratch_, {}}, *version_, room());
         if (e != errc::ok) return e;
-        session_id_ = session_id;
+        session_id_ = std::move(kept);
         state_ = server_state::connected;
         parser_.set_version(*version_);
         parser_.set_limits(options_.limits);
@@ -309,6 +310,9 @@ public:
     void fail(std::string_view why, const frame_view& cause = {}) {
         if (!over_) fail_with(errc::closed_by_application, why, receipt_of(cause));
     }
+
+    /// Ends the session without a word; `closed` with this reason follows. No effect once the session is over.
+    void abandon(errc reason = errc::closed_by_application) noexcept { close(reason); }
 
     /// MESSAGE to a subscription, made of a SEND (or any frame with a destination). The tag is yours: it comes back in
     /// `settled`. `extra` is for this subscriber alone, such as `redelivered`; a message-id in it replaces the session's,
@@ -363,7 +367,9 @@ public:
 
     // ---- what the caller must do next -----------------------------------------------------------------------
 
-    /// The next event; nothing when more input, time or room for output is needed.
+    /// The next event; nothing when more input, time or room for output is needed. If bad_alloc passes through here it can
+    /// be called again; a frame that was being handled then has ended the session (out_of_memory), because nothing behind
+    /// it may be taken for a sign that it was handled.
     [[nodiscard]] std::optional<server_event> poll_event() {
         finish_event();
         while (true) {
@@ -375,9 +381,13 @@ public:
             }
             if (!room_for_receipt()) return std::nullopt;
             switch (next_frame()) {
-                case parse_status::frame:
-                    if (auto event = handle(parser_.frame())) return event;
+                case parse_status::frame: {
+                    detail::undo cut_short([this] { close(errc::out_of_memory); });
+                    const auto event = handle(parser_.frame());
+                    cut_short.dismiss();
+                    if (event) return event;
                     break;
+                }
                 case parse_status::error: fail_with(first_line_fault(parser_.error()), {}, std::nullopt); break;
                 case parse_status::need_more:
                     if (const errc fault = first_line_fault(errc::ok); fault != errc::ok) {
@@ -499,7 +509,7 @@ private:
         std::size_t size = 0;
         detail::measure({command::receipt, {}, std::span<const header>(&h, 1), {}}, *version_, settings_.encoding,
                         size);
-        return size + (settings_.trailing_eol ? 1 : 0);
+        return size + eol_size();
     }
 
     errc queue_receipt(std::string_view id, std::size_t most) {
@@ -514,8 +524,9 @@ private:
 
     /// The receipt of the event in hand. There is room: room_for_receipt() held before its frame was read.
     void answer_event() {
-        if (!std::exchange(receipt_due_, false)) return;
+        if (!receipt_due_) return;
         if (queue_receipt(receipt_, SIZE_MAX) != errc::ok) STOMP_ASSERT(false);
+        receipt_due_ = false;
     }
 
     void finish_event() {
@@ -528,7 +539,8 @@ private:
 
     // ---- closing -------------------------------------------------------------------------------------------
 
-    void close(errc reason) {
+    void close(errc reason) noexcept {
+        if (over_) return;
         state_ = server_state::closed;
         reason_ = reason;
         receipt_due_ = false;
@@ -536,14 +548,13 @@ private:
         end();
     }
 
-    /// One ERROR, and the session is over. `why` may be empty: then the reason explains itself.
+    /// One ERROR, if there is memory for it, and the session is over. `why` may be empty: then the reason explains itself.
     void fail_with(errc reason, std::string_view why, std::optional<std::string_view> receipt,
                    std::string_view details = {}) {
-        receipt_due_ = false;
+        const detail::undo closes([&] { close(reason); });
         // TLS cannot be answered in plain text, and a peer that is gone not at all.
         if (reason != errc::tls_on_plain_port && lost_ == errc::ok) queue_error(reason, why, receipt, details);
         if (reason == errc::tls_on_plain_port) finished_ = true;
-        close(reason);
     }
 
     void queue_error(errc reason, std::string_view why, std::optional<std::string_view> receipt,
@@ -578,8 +589,7 @@ private:
             if (m.serial != 0) settled_.push_back(m.tag);
         }
         closed_told_ = true;  // nothing fails from here on
-        unsettled_.clear();
-        unsettled_count_ = unsettled_size_ = 0;
+        unsettled_count_ = 0;
         subscriptions_.clear();
         server_event event;
         event.kind = server_event::closed;
@@ -653,7 +663,6 @@ private:
     std::optional<server_event> greet(const frame_view& f) {
         const auto chosen = negotiate(f.get(header_names::accept_version), options_.versions);
         if (!chosen) return refuse(errc::no_common_version, {}, "see the header version");
-        client_beat_ = {};
         if (*chosen == version::v1_0) {
             parser_.trim_values();
         } else {
@@ -717,11 +726,13 @@ private:
         }
         if (slot == none) return refuse(errc::unknown_subscription, f);
         settled_.clear();
-        for (std::uint32_t i = subscriptions_[slot].oldest; i != none;) {
+        for (std::uint32_t i = subscriptions_[slot].oldest; i != none; i = unsettled_[i].next) {
+            if (unsettled_[i].transaction == none) settled_.push_back(unsettled_[i].tag);
+        }
+        for (std::uint32_t i = subscriptions_[slot].oldest; i != none;) {  // nothing fails from here on
             unsettled_message& m = unsettled_[i];
             const std::uint32_t next = m.next;
             if (m.transaction == none) {
-                settled_.push_back(m.tag);
                 release(i);
             } else {
                 m.subscription = m.previous = m.next = none;  // it ends with its transaction
@@ -750,7 +761,7 @@ private:
         transaction& t = transactions_[i];
         if (t.steps.size() >= options_.limits.max_transaction_frames) return refuse(errc::limit_transaction_frames, f);
         std::size_t size = f.body.size();
-        for (const header& h : f.headers) size += h.name.size() + h.value.size();
+        for (const header& h : f.headers) size += h.name.size() + h.value.size() + detail::entry::header;
         if (size > options_.limits.max_transaction_bytes - (std::min)(t.size, options_.limits.max_transaction_bytes)) {
             return refuse(errc::limit_transaction_bytes, f);
         }
@@ -773,7 +784,9 @@ private:
     std::optional<server_event> commit(const frame_view& f, const detail::fields& has) {
         const std::uint32_t i = transactions_.find(*has.transaction);
         if (i == none) return refuse(errc::unknown_transaction, f);
-        committed_ = std::move(transactions_[i]);
+        steps_.reserve(transactions_[i].steps.size());
+        transactions_[i].tags.reserve(transactions_[i].slots.size());
+        committed_ = std::move(transactions_[i]);  // nothing fails from here on
         transactions_.erase(i);
         for (const std::uint32_t slot : committed_.slots) {
             committed_.tags.push_back(unsettled_[slot].tag);
@@ -794,11 +807,13 @@ private:
         const std::uint32_t i = transactions_.find(*has.transaction);
         if (i == none) return refuse(errc::unknown_transaction, f);
         settled_.clear();
+        const auto gone = [this](std::uint32_t slot) { return unsettled_[slot].subscription == none; };
         for (const std::uint32_t slot : transactions_[i].slots) {
+            if (gone(slot)) settled_.push_back(unsettled_[slot].tag);
+        }
+        for (const std::uint32_t slot : transactions_[i].slots) {  // nothing fails from here on
             unsettled_[slot].transaction = none;
-            if (unsettled_[slot].subscription != none) continue;
-            settled_.push_back(unsettled_[slot].tag);
-            release(slot);
+            if (gone(slot)) release(slot);
         }
         transactions_.erase(i);
         if (settled_.empty()) return done();
@@ -820,8 +835,8 @@ private:
         server_event event = event_of(f.command == command::ack ? server_event::ack : server_event::nack, f);
         event.subscription = handle_of(unsettled_[slot].subscription);
         settled_.clear();
-        for_each_settled(slot, [&](std::uint32_t m) {
-            settled_.push_back(unsettled_[m].tag);
+        for_each_settled(slot, [&](std::uint32_t m) { settled_.push_back(unsettled_[m].tag); });
+        for_each_settled(slot, [&](std::uint32_t m) {  // nothing fails from here on
             unlink(m);
             release(m);
         });
@@ -832,7 +847,7 @@ private:
     std::uint32_t find_unsettled(const detail::fields& has) const noexcept {
         const auto& id = *version_ == version::v1_2 ? has.id : has.message_id;
         const std::string_view text = id.value_or(std::string_view{});
-        if (text.size() <= session_id_.size() || text.substr(0, session_id_.size()) != session_id_) return none;
+        if (!text.starts_with(session_id_)) return none;
         std::uint64_t slot = 0;
         std::uint64_t serial = 0;
         std::string_view rest = text.substr(session_id_.size());
@@ -925,7 +940,7 @@ private:
         if (own_id) size += header_names::message_id.size() + id_.size() + 2;
         if (ack) size += header_names::ack.size() + id_.size() + 2;
 
-        const std::size_t total = size + tail + (settings_.trailing_eol ? 1 : 0);
+        const std::size_t total = size + tail + eol_size();
         if (tracked && unsettled_count_ != 0) {  // one always fits
             const bool fits = total <= l.max_unsettled_bytes - (std::min)(l.max_unsettled_bytes, unsettled_size_);
             if (!fits) return errc::window_full;
@@ -936,7 +951,7 @@ private:
         if (total > room() - (std::min)(room(), waiting)) return errc::output_full;
 
         if (answers) answer_event();
-        char* at = out_.append(copied ? size + tail : size);  // from here on nothing fails
+        char* at = out_.append(copied ? size + tail : size, eol_size());  // from here on nothing fails
         ++serial_;
         if (tracked) remember(to.slot, tag, total);
         at = detail::copy_text(at, s.prefix);
@@ -1011,6 +1026,9 @@ private:
 };
 
 static_assert(sizeof(server_session) <= detail::entry::session);
+// By default all that a client may send can be sent on: with every octet of its head escaped, and a header of our own.
+static_assert(server_session::largest_message(limits::server()) >=
+              limits::server().max_body + 2 * limits::server().max_head + 1024);
 
 }  // namespace stomp::inline v0
 

@@ -5,6 +5,7 @@
 #include "support/catch.hpp"
 #include "support/counting_new.hpp"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstddef>
@@ -320,6 +321,96 @@ TEST_CASE(
         CHECK(ended);
     }
     CHECK(n > 50);
+}
+
+TEST_CASE("abuse 75: a server session tells of a frame or ends, and gives every tag back once (P1, A-18)") {
+    const auto text = [] {
+        std::string all;
+        for (const std::string_view f :
+             {"CONNECT\naccept-version:1.2\n\n", "SUBSCRIBE\nid:0\ndestination:d\nack:client\nreceipt:0\n\n",
+              "SUBSCRIBE\nid:1\ndestination:d\nack:client-individual\nreceipt:1\n\n",
+              "SEND\ndestination:d\nreceipt:a receipt that needs memory of its own\n\nx",
+              "ACK\nid:s-2-2\nreceipt:2\n\n", "BEGIN\ntransaction:a\nreceipt:3\n\n", "ACK\nid:s-6-6\ntransaction:a\n\n",
+              "ACK\nid:s-7-7\ntransaction:a\nreceipt:4\n\n", "SEND\ndestination:d\ntransaction:a\nreceipt:5\n\nx",
+              "COMMIT\ntransaction:a\nreceipt:6\n\n", "BEGIN\ntransaction:b\nreceipt:7\n\n",
+              "ACK\nid:s-8-8\ntransaction:b\nreceipt:8\n\n", "UNSUBSCRIBE\nid:1\nreceipt:9\n\n",
+              "ABORT\ntransaction:b\nreceipt:10\n\n", "NACK\nid:s-3-3\nreceipt:11\n\n"}) {
+            all += f;
+            all += '\0';
+        }
+        return all;
+    }();
+    stomp::server_options options;
+    options.trailing_eol = true;
+    std::size_t n = 1;
+    for (bool failed = true; failed; ++n) {
+        failed = false;
+        stomp::server_session s(options, {});
+        REQUIRE(s.receive(text, {}) == errc::ok);
+        std::string told;
+        std::string tags;
+        errc reason = errc::ok;
+        const std::string body(600, 'b');
+        const stomp::header to{"destination", "d"};
+        const stomp::shared_message sent({stomp::command::send, {}, std::span(&to, 1), body});
+        std::array<stomp::subscription_handle, 2> subscriptions;
+        std::size_t subscribed = 0;
+        bool closing = false;
+        counting_new::fail_at(n);
+        const auto note = [&](std::span<const std::uint64_t> settled) {
+            for (const std::uint64_t tag : settled) tags += static_cast<char>('0' + tag);
+        };
+        while (true) {
+            std::optional<server_event> e;
+            try {
+                e = s.poll_event();
+            } catch (const std::bad_alloc&) {
+                failed = true;
+                continue;
+            }
+            const std::size_t left = counting_new::until_failure();
+            counting_new::fail_at(0);
+            if (!e && closing) break;
+            if (!e) {
+                s.transport_closed({});
+                closing = true;
+            } else {
+                told += "csbuanmdxX"[e->kind];
+                note(e->settled);
+                for (const stomp::transaction_step& step : e->steps) note(step.settled);
+                if (e->kind == server_event::connect) REQUIRE(s.accept("s") == errc::ok);
+                if (e->kind == server_event::subscribe) {
+                    // Four messages for each, tags 1 to 8.
+                    subscriptions[subscribed] = e->subscription;
+                    for (std::uint64_t i = 1; i <= 4; ++i) {
+                        REQUIRE(s.message(subscriptions[subscribed], sent, 4 * subscribed + i) == errc::ok);
+                    }
+                    ++subscribed;
+                }
+                if (e->kind == server_event::closed) reason = e->reason;
+            }
+            counting_new::fail_at(left);
+        }
+        counting_new::fail_at(0);
+        CAPTURE(n, told, tags);
+        std::string heard;
+        std::size_t receipts = 0;
+        while (!s.output().empty()) {
+            heard += s.output();
+            s.consume_output(s.output().size(), {});
+        }
+        for (std::size_t at = 0; (at = heard.find("RECEIPT\n", at)) != std::string::npos; ++at) ++receipts;
+        std::sort(tags.begin(), tags.end());
+        CHECK(tags == std::string("12345678").substr(0, 4 * subscribed));
+        CHECK(told.back() == 'X');
+        told.pop_back();
+        CHECK(told == std::string_view("cbbsamunn").substr(0, told.size()));
+        CHECK(reason == (told.size() < 9 ? errc::out_of_memory : errc::connection_lost));
+        if (!failed) CHECK(told.size() == 9);
+        CHECK(receipts <= 13);
+        if (!failed) CHECK(receipts == 13);
+    }
+    CHECK(n > 20);
 }
 
 #endif

@@ -3,7 +3,10 @@
 
 #include "support/broker_harness.hpp"
 #include "support/catch.hpp"
+#include "support/counting_new.hpp"
 
+#include <chrono>
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -134,4 +137,39 @@ TEST_CASE("deadlines are kept once per connection, however often they change") {
     host.advance(2ms);
     CHECK_FALSE(l.open);
     CHECK(host.take_log() == "closed stall_timeout\n");
+}
+
+TEST_CASE("deadlines of connections that are gone neither pile up nor hide those of others") {
+    stomp::broker_options o;
+    o.session.heart_beat = {0s, 1s};
+    broker_host host(o);
+    // Each dies earlier than the one before it.
+    constexpr int count = 30;
+    for (int i = 0; i < count; ++i) host.raw({}, version::v1_2, "heart-beat:" + std::to_string(60 - i) + "000,0\n");
+    const auto joined = host.now;
+    host.advance(11s);  // past the deadlines of their logins
+    const auto churn = [&host](int rounds) {
+        for (int i = 0; i < rounds; ++i) {
+            const stomp::connection_id id = host.broker.open(host.now);
+            host.broker.transport_closed(id, host.now);
+            while (const auto e = host.broker.poll_event()) host.broker.forget(e->from);
+            while (host.broker.poll_changed()) {
+            }
+        }
+    };
+    churn(100);
+    std::size_t held = 0;
+    {
+        const counting_new::heap_watch heap;
+        churn(5000);
+        held = heap.held();
+    }
+    CHECK(held < 1000);
+    for (std::size_t left = count; left != 0; --left) {
+        const std::chrono::seconds interval(60 - static_cast<int>(left) + 1);
+        host.advance(std::chrono::duration_cast<std::chrono::milliseconds>(joined + 2 * interval - host.now) - 1ms);
+        CHECK(host.broker.stats().connections == left);
+        host.advance(2ms);
+        CHECK(host.broker.stats().connections == left - 1);
+    }
 }

@@ -418,7 +418,7 @@ TEST_CASE("T-11: max_transactions, max_transaction_frames and max_transaction_by
         CHECK(takes(l, all + enlisted) == errc::limit_transaction_frames);
     }
     const std::string enlisted = "SEND\ndestination:d\ntransaction:0\n\n12345"s + '\0';
-    const std::size_t size = "destination"sv.size() + 1 + "transaction"sv.size() + 1 + 5;
+    const std::size_t size = "destination"sv.size() + 1 + "transaction"sv.size() + 1 + 2 * 32 + 5;
     limits l = limits::server();
     l.max_transaction_bytes = 2 * size;
     CHECK(takes(l, begin(0) + enlisted + enlisted) == errc::ok);

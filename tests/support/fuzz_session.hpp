@@ -119,7 +119,7 @@ inline stomp::limits small_limits() {
     l.max_unsettled_bytes = 2048;
     l.max_transactions = 2;
     l.max_transaction_frames = 3;
-    l.max_transaction_bytes = 512;
+    l.max_transaction_bytes = 768;
     l.max_receipts = 4;
     return l;
 }

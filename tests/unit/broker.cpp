@@ -3,6 +3,7 @@
 
 #include "support/broker_harness.hpp"
 #include "support/catch.hpp"
+#include "support/counting_new.hpp"
 
 #include <algorithm>
 #include <array>
@@ -257,6 +258,97 @@ TEST_CASE("broker: moving it keeps every connection, subscription and view") {
 }
 
 // ---- what the host must do ---------------------------------------------------------------------------------
+
+TEST_CASE("broker: whatever tells the time begins the deadlines that wait for it") {
+    broker_host host;
+    sim::line& l = host.raw();
+    l.say(subscribe("1", "/topic/a"));
+    host.advance(11s);  // past the login's
+    stomp::broker& b = host.broker;
+    CHECK(b.publish("/topic/a", "x") == errc::ok);
+    CHECK(b.next_timeout() <= host.now);  // the stall deadline begins with the next time told
+    const auto later = host.now + 5s;
+    const int how = GENERATE(0, 1, 2, 3, 4);
+    switch (how) {
+        case 0: CHECK(b.receive({}, "", later) == errc::unknown_connection); break;
+        case 1: b.commit_input({}, 0, later); break;
+        case 2: b.consume_output({}, 0, later); break;
+        case 3: b.transport_closed({}, later); break;
+        default: CHECK(b.open(later)); break;
+    }
+    CAPTURE(how);
+    CHECK(b.next_timeout() == later + 10s);
+}
+
+TEST_CASE("broker: octets may be read into the session's own buffer") {
+    broker_host host;
+    sim::line& l = host.raw();
+    stomp::broker& b = host.broker;
+    const std::string flood(64 * 1024, '\n');
+    const auto room = b.input_buffer(l.id, flood.size());
+    REQUIRE(room.size() >= flood.size());
+    std::copy(flood.begin(), flood.end(), room.begin());
+    b.commit_input(l.id, flood.size(), sim::start);
+    CHECK_FALSE(b.wants_input(l.id));
+    CHECK(changed(b) == std::vector{l.id});
+    CHECK_FALSE(b.poll_event());
+    CHECK(b.wants_input(l.id));
+    CHECK(changed(b) == std::vector{l.id});
+}
+
+TEST_CASE("broker: accept() may come later, and what the client sent meanwhile is worked off then") {
+    stomp::broker b;
+    const connection_id id = b.open(sim::start);
+    REQUIRE(b.receive(id, sim::wire(sim::connect_frame(stomp::version::v1_2) + send("/topic/a", "x")), sim::start) ==
+            errc::ok);
+    REQUIRE(b.poll_event());
+    CHECK_FALSE(b.poll_event());
+    changed(b);
+    CHECK(b.accept(id) == errc::ok);
+    CHECK(changed(b) == std::vector{id});
+    CHECK_FALSE(b.poll_event());
+    CHECK(b.stats().published == 1);
+}
+
+TEST_CASE("broker: frames wait for room for their receipts, and go on once there is") {
+    broker_options o;
+    o.session.limits.max_output = 4096;
+    o.session.limits.max_header_line = 100;
+    broker_host host(o);
+    sim::line& l = host.raw();
+    l.accepts = 0;
+    for (int i = 0; i < 100; ++i) l.say(send("/topic/a", "x", "receipt:" + std::string(60, 'r') + "\n"));
+    host.settle();
+    const auto before = host.broker.stats().published;
+    CHECK(before < 100);
+    write_all(host.broker, l.id);
+    CHECK_FALSE(host.broker.poll_event());
+    CHECK(host.broker.stats().published > before);
+}
+
+TEST_CASE("broker: what waits for a connection follows what it takes, without an event between") {
+    broker_options o;
+    o.session.limits.max_output = 16 * 1024;
+    o.low_water = GENERATE(std::size_t{0}, std::size_t{4096});
+    broker_host host(o);
+    sim::line& l = host.raw();
+    l.say(subscribe("1", "/topic/a") + subscribe("2", "/queue/a") + subscribe("3", "/queue/b"));
+    host.settle();
+    stomp::broker& b = host.broker;
+    const std::string body(1000, 'x');
+    for (int i = 0; i < 50; ++i) {
+        CHECK(b.publish("/topic/a", body) == errc::ok);
+        CHECK(b.publish("/queue/a", body) == errc::ok);
+        CHECK(b.publish("/queue/b", body) == errc::ok);
+    }
+    CHECK(b.stats().backlog_messages > 20);
+    CHECK(b.stats().queued_messages > 60);
+    write_all(b, l.id);
+    CHECK(b.stats().backlog_messages == 0);
+    CHECK(b.stats().queued_messages == 0);
+    CHECK(b.stats().delivered == 150);
+    CHECK(b.stats().dropped == 0);
+}
 
 TEST_CASE("broker: poll_changed() returns each affected id once, and no other") {
     broker_host host;
@@ -576,6 +668,45 @@ TEST_CASE("broker: a client's SEND and the application's publish() may be too la
     CHECK(host.broker.stats().queues == 1);
 }
 
+TEST_CASE("broker: by default the largest frame that a client may send passes, whichever way it goes") {
+    broker_host host;
+    const stomp::limits l = stomp::limits::server();
+    auto& reader = host.join();
+    CHECK(reader.session.subscribe("t", "/topic/a") == errc::ok);
+    CHECK(reader.session.subscribe("q", "/queue/a", ack_mode::client) == errc::ok);
+    host.settle();
+    // Values of colons, which a subscriber gets escaped: two octets each.
+    const std::string colons(l.max_header_line / 2 - 10, ':');
+    const std::string headers = "a:" + colons + "\nb:" + colons + "\nc:" + colons + "\n";
+    const std::string body(l.max_body, 'x');
+    const auto largest = [&](std::string_view destination) {
+        return send(destination, body, headers + "content-length:" + std::to_string(body.size()) + "\n");
+    };
+    sim::line& sender = host.raw();
+    sender.say(largest("/topic/a") + largest("/queue/a"));
+    host.settle();
+    CHECK(reader.take_messages().size() == 2);
+    // Two of them for one who does not read: the second one waits.
+    reader.transport.accepts = 0;
+    sender.say(largest("/topic/a") + largest("/topic/a"));
+    host.settle();
+    CHECK(host.broker.stats().backlog_messages == 1);
+    CHECK(host.broker.stats().dropped == 0);
+    reader.transport.accepts = SIZE_MAX;
+    host.settle();
+    CHECK(reader.take_messages().size() == 2);
+    // In a transaction there is room for one.
+    sender.say("BEGIN\ntransaction:1\n\n^@SEND\ntransaction:1" + largest("/topic/a").substr(4) +
+               "COMMIT\ntransaction:1\n\n^@");
+    host.settle();
+    CHECK(reader.take_messages().size() == 1);
+    CHECK(sender.open);
+    // And a client can send it.
+    CHECK(reader.session.send("/topic/a", body, {{"a", colons}}) == errc::ok);
+    host.settle();
+    CHECK(reader.take_messages().size() == 1);
+}
+
 TEST_CASE("broker: publish() refuses what no version can carry, and what is no topic or queue") {
     stomp::broker b;
     CHECK(b.publish("/topic/a", "x", {{"k", std::string_view("a\0b", 3)}}) == errc::ok);  // the header is left out
@@ -588,6 +719,147 @@ TEST_CASE("broker: publish() refuses what no version can carry, and what is no t
     CHECK(b.publish_to_user("", "/queue/a", "x") == errc::bad_destination);
     CHECK(b.publish_to_user("u", "", "x") == errc::bad_destination);
     CHECK(b.stats().published == 2);
+}
+
+TEST_CASE("broker: what comes and goes again leaves no memory behind") {
+    broker_host host;
+    sim::line& l = host.raw();
+    std::string heard;
+    const auto say = [&](const std::string& text) {
+        REQUIRE(host.broker.receive(l.id, sim::wire(text), host.now) == errc::ok);
+        while (host.broker.poll_event()) {
+        }
+        for (std::string_view next; !(next = host.broker.output(l.id)).empty();) {
+            heard += next;
+            host.broker.consume_output(l.id, next.size(), host.now);
+        }
+    };
+    say(subscribe("q", "/queue/a", "ack:client\n"));
+    int serial = 0;
+    const auto round = [&] {
+        const std::string n = std::to_string(++serial);
+        heard.clear();
+        say(subscribe("t", "/topic/" + n) + subscribe("p", "/topic/" + n + "/*") + subscribe("u", "/user/queue/" + n) +
+            subscribe("n", "/queue/" + n) + send("/topic/" + n, "x") + send("/queue/a", "x"));
+        const std::size_t ack = heard.find("\nack:") + 5;
+        const std::string id = heard.substr(ack, heard.find('\n', ack) - ack);
+        say("UNSUBSCRIBE\nid:t\n\n^@UNSUBSCRIBE\nid:p\n\n^@UNSUBSCRIBE\nid:u\n\n^@UNSUBSCRIBE\nid:n\n\n^@" +
+            (serial % 2 == 0 ? "ACK\nid:" + id + "\n\n^@" : std::string()));
+    };
+    for (int i = 0; i < 100; ++i) round();
+    std::size_t held = 0;
+    {
+        const counting_new::heap_watch heap;
+        for (int i = 0; i < 2000; ++i) round();
+        held = heap.held();
+    }
+    CHECK(held < 4000);
+    CHECK(l.open);
+    CHECK(host.broker.stats().connections == 1);
+    CHECK(host.broker.stats().queues == 1);
+    CHECK(host.broker.stats().subscriptions == 1);
+}
+
+TEST_CASE("broker: the memory of a backlog is given back, and a message that just fits into it can wait") {
+    broker_options o;
+    o.session.limits.max_output = 16 * 1024;
+    o.session.limits.max_header_line = 1024;
+    const std::string body(6000, 'x');
+    const std::array<stomp::header, 1> to{{{"destination", "/topic/a"}}};
+    const std::size_t one = stomp::shared_message({stomp::command::send, {}, to, body + "01"}).memory();
+    broker_host host(o);
+    sim::line& l = host.raw();
+    l.say(subscribe("1", "/topic/a"));
+    host.settle();
+    write_all(host.broker, l.id);
+    const auto fill = [&](stomp::broker& b, int count) {
+        for (int i = 10; i < 10 + count; ++i) CHECK(b.publish("/topic/a", body + std::to_string(i)) == errc::ok);
+    };
+    SECTION("memory") {
+        std::size_t held = 0;
+        std::size_t waiting = 0;
+        {
+            const counting_new::heap_watch heap;
+            for (int i = 0; i < 5000 && waiting < 1000; ++i) {
+                if (host.broker.publish("/topic/a", "x") != errc::ok) break;
+                waiting = host.broker.stats().backlog_messages;
+            }
+            write_all(host.broker, l.id);
+            held = heap.held();
+        }
+        CHECK(waiting == 1000);
+        CHECK(host.broker.stats().backlog_messages == 0);
+        CHECK(held < 30'000);
+    }
+    SECTION("room for exactly one") {
+        o.max_backlog_bytes = one;
+        broker_host other(o);
+        sim::line& m = other.raw();
+        m.say(subscribe("1", "/topic/a"));
+        other.settle();
+        fill(other.broker, 6);
+        CHECK(other.broker.stats().backlog_messages == 1);
+        CHECK(other.broker.stats().dropped == 3);
+        other.settle();
+        CHECK(m.from_broker.find("x15") != std::string::npos);  // the newest one took the place of the oldest
+    }
+}
+
+TEST_CASE("broker: what waited for a connection goes with it") {
+    broker_options o;
+    o.session.limits.max_output = 16 * 1024;
+    broker_host host(o);
+    sim::line& l = host.raw();
+    l.say(subscribe("1", "/topic/a"));
+    host.settle();
+    l.accepts = 0;
+    for (int i = 0; i < 30; ++i) CHECK(host.broker.publish("/topic/a", std::string(1000, 'x')) == errc::ok);
+    CHECK(host.broker.stats().backlog_messages > 10);
+    host.cut(l);
+    CHECK(host.broker.stats().backlog_messages == 0);
+    CHECK(host.broker.stats().dropped == 0);
+}
+
+TEST_CASE("broker: a queue that a transaction settles the last message of is gone, though its reader had gone before") {
+    broker_host host;
+    sim::line& l = host.raw();
+    l.say(subscribe("1", "/queue/a", "ack:client\n"));
+    host.settle();
+    CHECK(host.broker.publish("/queue/a", "x") == errc::ok);
+    l.say("BEGIN\ntransaction:t\n\n^@ACK\ntransaction:t\nid:s0.1-1-1\n\n^@UNSUBSCRIBE\nid:1\n\n^@");
+    host.settle();
+    CHECK(host.numbers() == "queued 0 unsettled 1 queues 1 subscriptions 0");
+    l.say("COMMIT\ntransaction:t\n\n^@");
+    host.settle();
+    CHECK(l.open);
+    CHECK(host.numbers() == "queued 0 unsettled 0 queues 0 subscriptions 0");
+}
+
+TEST_CASE("broker: a transaction with a message that is too large is refused as a whole (T-09)") {
+    broker_options o;
+    o.session.limits.max_output = 8 * 1024;
+    o.session.limits.max_header_line = 100;
+    broker_host host(o);
+    const std::string_view large = GENERATE("/topic/a", "/queue/a");
+    CHECK(refusal(host, "BEGIN\ntransaction:t\n\n^@" + send("/queue/b", "x", "transaction:t\n") +
+                            send(large, std::string(8000, 'x'), "transaction:t\n") + "COMMIT\ntransaction:t\n\n^@") ==
+          explain(errc::frame_too_large));
+    CHECK(host.broker.stats().published == 0);
+    CHECK(host.numbers() == "queued 0 unsettled 0 queues 0 subscriptions 0");
+}
+
+TEST_CASE("broker: prefetch-count is a number, or does not count") {
+    const auto [text, expected] =
+        GENERATE(table<std::string, std::size_t>({{"9", 9}, {"10", 10}, {"0\\c", 20}, {"5x", 20}, {"99", 20}}));
+    broker_options o;
+    o.window = 20;
+    broker_host host(o);
+    sim::line& l = host.raw();
+    l.say(subscribe("1", "/queue/a", "ack:client\nprefetch-count:" + text + "\n"));
+    host.settle();
+    for (int i = 0; i < 30; ++i) CHECK(host.broker.publish("/queue/a", "x") == errc::ok);
+    CAPTURE(text);
+    CHECK(host.broker.stats().unsettled_messages == expected);
 }
 
 // ---- queues ------------------------------------------------------------------------------------------------

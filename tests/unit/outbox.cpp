@@ -120,6 +120,33 @@ TEST_CASE("outbox: what waits never moves, and is what was put in, however it is
     CHECK(all(out) == expected.substr(consumed));
 }
 
+TEST_CASE("outbox: once append() has returned, the rest of a frame does not allocate") {
+    outbox out;
+    const shared_bytes piece = shared_bytes::copy_of("piece");
+    std::string expected;
+    for (std::size_t i = 0; i < 2000; ++i) {
+        const std::string head(1 + i % 600, 'h');
+        std::memcpy(out.append(head.size(), 2), head.data(), head.size());
+        const counting_new::heap_watch heap;
+        out.append(piece);
+        out.append(piece);
+        *out.append_reserved(1) = '\r';
+        *out.append_reserved(1) = '\n';
+        out.end_frame();
+        const std::size_t allocations = heap.allocations();
+        REQUIRE(allocations == 0);
+        expected += head + "piecepiece\r\n";
+        if (i % 7 != 0) continue;
+        std::array<std::string_view, 64> chunks;
+        const std::size_t n = out.gather(chunks, out.size());
+        std::string text;
+        for (std::size_t c = 0; c < n; ++c) text += chunks[c];
+        REQUIRE(text == expected.substr(0, text.size()));
+        out.consume(text.size());
+        expected.erase(0, text.size());
+    }
+}
+
 TEST_CASE("outbox: an even flow does not allocate, however it is drained") {
     const std::size_t size = GENERATE(20U, 300U, 1000U, 3000U);
     const std::size_t waiting = GENERATE(1U, 3U, 10U);

@@ -123,6 +123,111 @@ TEST_CASE("CL-09: without auto_receipt a DISCONNECT that asks for nothing ends t
     CHECK(s.frames() == "");
 }
 
+TEST_CASE("R-02: with auto_receipt receipt_for() answers the event in hand early, and nothing else") {
+    lone_server s;
+    s.open();
+    const std::array<header, 1> other{header{"receipt", "other"}};
+    SECTION("early, and once") {
+        s.also = [&](const server_event& e) {
+            CHECK(s.session.receipt_for({command::send, {}, other, {}}) == errc::ok);
+            CHECK(s.session.unsent() == 0);
+            CHECK(s.session.receipt_for(e.frame) == errc::ok);
+            CHECK(s.session.unsent() != 0);
+            CHECK(s.session.receipt_for(e.frame) == errc::ok);
+        };
+        s.feed("SEND\ndestination:/q\nreceipt:r\n\n^@");
+        CHECK(s.frames() == "RECEIPT receipt-id:r\n");
+    }
+    SECTION("not behind an ERROR") {
+        s.also = [&](const server_event& e) {
+            if (e.kind != server_event::send) return;
+            s.session.fail("no");
+            CHECK(s.session.receipt_for(e.frame) == errc::ok);
+        };
+        s.feed("SEND\ndestination:/q\nreceipt:r\n\n^@");
+        CHECK(s.frames() == "ERROR message:no\n");
+    }
+}
+
+TEST_CASE("R-02: without auto_receipt a message() answers nothing") {
+    lone_server s({.auto_receipt = false});
+    s.open();
+    s.feed("SUBSCRIBE\ndestination:/q\nid:1\n\n^@");
+    s.also = [&](const server_event&) { CHECK(s.session.message(s.subscription, hello, 1) == errc::ok); };
+    s.feed("SEND\ndestination:/q\nreceipt:r\n\n^@");
+    CHECK(s.frames().substr(0, 8) == "MESSAGE ");
+}
+
+TEST_CASE("T-05: COMMIT and ABORT end a transaction, and its id may be used again") {
+    const std::string end = GENERATE("COMMIT", "ABORT");
+    lone_server s;
+    s.open();
+    for (int i = 0; i < 20; ++i) s.feed("BEGIN\ntransaction:t\n\n^@" + end + "\ntransaction:t\n\n^@");
+    CHECK(s.closed == 0);
+    CHECK(s.feed(end + "\ntransaction:t\n\n^@") == "closed unknown_transaction\n");
+}
+
+TEST_CASE("1.0: any number of subscriptions without an id, and an id that is empty is another one") {
+    lone_server s;
+    s.open(version::v1_0);
+    s.feed("SUBSCRIBE\ndestination:/a\n\n^@SUBSCRIBE\ndestination:/b\n\n^@SUBSCRIBE\nid:\ndestination:/c\n\n^@");
+    CHECK(s.closed == 0);
+    CHECK(s.session.subscriptions() == 3);
+    s.feed("UNSUBSCRIBE\ndestination:/a\n\n^@UNSUBSCRIBE\nid:\n\n^@");
+    CHECK(s.session.subscriptions() == 1);
+    CHECK(s.session.destination(s.subscription).empty());
+    CHECK(s.feed("UNSUBSCRIBE\ndestination:/a\n\n^@") == "closed unknown_subscription\n");
+    CHECK(s.session.subscriptions() == 0);
+}
+
+TEST_CASE("A-08: an id that is nearly one of a message's settles nothing") {
+    const std::string id = GENERATE("", "s", "s-", "s-1", "s-1-", "s-1-1-", "s-1-1x", "sx1-1", "s-1x1", "s-01-1",
+                                    "s-1-01", "s-0-1", "s-1-0", "s-2-1", "s-1-2", "t-1-1", "-1-1", "s--1-1", "s-1--1",
+                                    "s- 1-1", "s-18446744073709551617-1", "s-1-18446744073709551617");
+    CAPTURE(id);
+    lone_server s;
+    s.open();
+    s.feed("SUBSCRIBE\ndestination:/q\nid:1\nack:client\n\n^@");
+    CHECK(s.session.message(s.subscription, hello, 7) == errc::ok);
+    CHECK(s.session.unsettled() == 1);
+    CHECK(s.feed("ACK\nid:" + id + "\n\n^@") == "closed unknown_ack settled=7\n");
+    CHECK(s.session.unsettled() == 0);
+    CHECK(s.session.subscriptions() == 0);
+}
+
+TEST_CASE("L-05: a message of just largest_message() octets fits, and so do two that are as much together") {
+    stomp::server_options o;
+    o.limits.max_output = 8 * 1024;
+    o.limits.max_header_line = 64;
+    o.trailing_eol = GENERATE(false, true);
+    const std::size_t room = server_session::largest_message(o.limits);
+    const std::size_t head = 100;  // about, with a length of four digits
+    const auto size_of = [&](std::size_t body) {
+        lone_server s(o);
+        s.open();
+        s.feed("SUBSCRIBE\ndestination:/q\nid:1\n\n^@");
+        const std::string text(body, 'x');
+        CHECK(s.session.message(s.subscription, {command::send, {}, to_q, text}, 1) == errc::ok);
+        return s.session.unsent();
+    };
+    const std::size_t overhead = size_of(room - 2 * head) - (room - 2 * head);
+    lone_server s(o);
+    s.open();
+    s.feed("SUBSCRIBE\ndestination:/q\nid:1\n\n^@");
+    const auto deliver = [&](std::size_t octets) {
+        const std::string text(octets - overhead, 'x');
+        return s.session.message(s.subscription, {command::send, {}, to_q, text}, 1);
+    };
+    CHECK(deliver(room + 1) == errc::frame_too_large);
+    CHECK(deliver(room) == errc::ok);
+    CHECK(s.session.unsent() == room);
+    s.output();
+    CHECK(deliver(room / 2) == errc::ok);
+    CHECK(deliver(room - room / 2 + 1) == errc::output_full);
+    CHECK(deliver(room - room / 2) == errc::ok);
+    CHECK(s.session.unsent() == room);
+}
+
 TEST_CASE("R-02: without auto_receipt the application answers, when it likes") {
     lone_server s({.auto_receipt = false});
     s.open();
@@ -395,7 +500,7 @@ TEST_CASE("L-05 T-11: each limit of a session, at n and at n + 1") {
     o.limits.max_subscriptions = 2;
     o.limits.max_transactions = 2;
     o.limits.max_transaction_frames = 2;
-    o.limits.max_transaction_bytes = 60;
+    o.limits.max_transaction_bytes = 2 * (25 + 2 * 32 + 5);
     lone_server s(o);
     s.open();
     SECTION("subscriptions") {
@@ -415,12 +520,29 @@ TEST_CASE("L-05 T-11: each limit of a session, at n and at n + 1") {
         CHECK(s.feed("SEND\ndestination:/q\ntransaction:a\n\n^@") == "closed limit_transaction_frames\n");
     }
     SECTION("octets in a transaction") {
-        // "destination" "/q" "transaction" "a": 25 octets of names and values
+        // "destination" "/q" "transaction" "a": 25 octets of names and values, and 32 for each header
         CHECK(s.feed("BEGIN\ntransaction:a\n\n^@SEND\ndestination:/q\ntransaction:a\n\n12345^@") == "");
         const bool more = GENERATE(false, true);
         CHECK(s.feed(std::string("SEND\ndestination:/q\ntransaction:a\n\n12345") + (more ? "6^@" : "^@")) ==
               (more ? "closed limit_transaction_bytes\n" : ""));
     }
+}
+
+TEST_CASE("abandon() ends the session without a word, and nothing behind it is read") {
+    lone_server s;
+    s.open();
+    s.frames();
+    REQUIRE(s.session.receive(wire("SEND\ndestination:/q\nreceipt:2\n\n^@SEND\ndestination:/q\nreceipt:3\n\n^@"),
+                              s.now) == errc::ok);
+    REQUIRE(s.session.poll_event());
+    s.session.abandon(errc::out_of_memory);
+    s.session.abandon();
+    const auto e = s.session.poll_event();
+    REQUIRE(e);
+    CHECK(e->kind == server_event::closed);
+    CHECK(e->reason == errc::out_of_memory);
+    CHECK_FALSE(s.session.poll_event());
+    CHECK(s.session.output_finished());  // no RECEIPT, no ERROR
 }
 
 TEST_CASE("window_full at max_unsettled messages, and any settled one opens it") {

@@ -3,10 +3,13 @@
 #include "support/catch.hpp"
 #include "support/counting_new.hpp"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <new>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -112,4 +115,61 @@ TEST_CASE("table: entries come and go without allocating, and a long key's memor
     const counting_new::heap_watch heap;
     t.erase(t.insert(std::string(10'000, 'k')));
     CHECK(heap.held() < 200);
+}
+
+TEST_CASE("table: the seed and the address decide where a key belongs, and both move along with the entries") {
+    table<int> a(1);
+    table<int> b(1);
+    table<int> c(2);
+    CHECK(a.hash("key") == a.hash("key"));
+    CHECK(a.hash("key") != b.hash("key"));
+    // With the addresses the same, only the seed can differ.
+    std::uint32_t first = 0;
+    for (const std::uint64_t seed : {1U, 2U}) {
+        alignas(table<int>) static std::array<std::byte, sizeof(table<int>)> place;
+        auto* t = new (place.data()) table<int>(seed);
+        if (seed == 1) first = t->hash("key");
+        CHECK((t->hash("key") == first) == (seed == 1));
+        t->~table();
+    }
+
+    for (int i = 0; i < 100; ++i) {
+        a[a.insert("a" + std::to_string(i))] = i;
+        c[c.insert("c" + std::to_string(i))] = i;
+    }
+    const auto complete = [](const table<int>& t, const std::string& name) {
+        for (int i = 0; i < 100; ++i) {
+            const auto at = t.find(name + std::to_string(i));
+            if (at == table<int>::none || t[at] != i) return false;
+        }
+        return t.size() == 100;
+    };
+    std::swap(a, c);
+    CHECK(complete(a, "c"));
+    CHECK(complete(c, "a"));
+    b = std::move(a);
+    CHECK(complete(b, "c"));
+    const table<int> made(std::move(c));
+    CHECK(complete(made, "a"));
+    b[b.insert("one more")] = 1;
+    CHECK(b.find("one more") != table<int>::none);
+}
+
+TEST_CASE("table: keys that collide under a hash that everybody knows do not collide here") {
+    // As an attacker would: names of topics in one bucket of 65,536 under FNV-1a, folded.
+    std::set<std::uint32_t> fnv;
+    std::set<std::uint32_t> ours;
+    std::size_t keys = 0;
+    const table<int> t;
+    for (std::uint32_t i = 0; keys < 64; ++i) {
+        const std::string key = "/topic/" + std::to_string(i);
+        std::uint64_t h = 14695981039346656037U;
+        for (const char c : key) h = (h ^ static_cast<unsigned char>(c)) * 1099511628211U;
+        if (((h ^ (h >> 32)) & 0xffff) != 0) continue;
+        ++keys;
+        fnv.insert(static_cast<std::uint32_t>(h ^ (h >> 32)) & 0xffff);
+        ours.insert(t.hash(key) & 0xffff);
+    }
+    CHECK(fnv.size() == 1);
+    CHECK(ours.size() > 60);
 }

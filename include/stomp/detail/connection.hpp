@@ -376,17 +376,20 @@ protected:
     [[nodiscard]] errc queue(const frame_view& f, version v, std::size_t most) {
         frame_plan plan;
         if (const errc e = measure(f, v, settings_.encoding, plan); e != errc::ok) return e;
-        const std::size_t total = plan.size + (settings_.trailing_eol ? 1 : 0);
+        const std::size_t total = plan.size + eol_size();
         if (total > most) return errc::frame_too_large;
         if (total > most - (std::min)(most, out_.size())) return errc::output_full;
-        write(f, v, settings_.encoding, plan, out_.append(plan.size));
+        write(f, v, settings_.encoding, plan, out_.append(plan.size, eol_size()));
         end_frame();
         return errc::ok;
     }
 
+    /// What follows every frame: append() has to reserve as much.
+    std::size_t eol_size() const noexcept { return settings_.trailing_eol ? 1 : 0; }
+
     /// The frame in the output is complete.
-    void end_frame() {
-        if (settings_.trailing_eol) *out_.append(1) = '\n';
+    void end_frame() noexcept {
+        if (settings_.trailing_eol) *out_.append_reserved(1) = '\n';
         out_.end_frame();
         written();
     }

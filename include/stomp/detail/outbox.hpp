@@ -25,11 +25,15 @@ public:
     std::size_t size() const noexcept { return size_; }
 
     /// Room for the next `n` octets of the frame, to be filled by the caller at once. What else the frame consists of,
-    /// two pieces of shared octets at the most, does not allocate any more.
-    char* append(std::size_t n) {
-        runs_.make_room(3);
+    /// two pieces of shared octets and `reserved` octets of append_reserved() at the most, does not allocate any more.
+    char* append(std::size_t n, std::size_t reserved = 0) {
+        runs_.make_room(4);
         frames_.make_room(1);
-        if (tail_.capacity() - used_ < n) next_chunk(n);
+        if (tail_.capacity() - used_ < n + reserved) next_chunk(n + reserved);
+        return append_reserved(n);
+    }
+
+    char* append_reserved(std::size_t n) noexcept {
         char* to = tail_.data() + used_;
         used_ += n;
         copied_ += n;
@@ -43,14 +47,14 @@ public:
     }
 
     /// The next octets of the frame, not copied but kept alive.
-    void append(shared_bytes bytes) {
+    void append(shared_bytes bytes) noexcept {
         const std::string_view text = bytes.text();
         if (text.empty()) return;
         grew(text.size());
         runs_.push_back({std::move(bytes), text.data(), text.size()});
     }
 
-    void end_frame() { frames_.push_back(std::exchange(open_, 0)); }
+    void end_frame() noexcept { frames_.push_back(std::exchange(open_, 0)); }
 
     /// The next contiguous octets.
     std::string_view front() const noexcept {

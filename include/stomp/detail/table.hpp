@@ -4,6 +4,7 @@
 #define STOMP_DETAIL_TABLE_HPP
 
 #include <stomp/config.hpp>
+#include <stomp/detail/keyed_hash.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -16,11 +17,16 @@ namespace stomp::inline v0::detail {
 
 /// Finding, inserting and erasing take constant time; walking from first() along next() is in order of insertion.
 /// An index is valid until it is erased; index and generation together never name another entry.
+///
+/// Keys come from peers. Where one shares a table with others, keys made to collide would cost them all, so the hash
+/// has a secret: the owner's seed and the table's address at first. It goes along when the entries move.
 template <class T>
 class table {
 public:
     using index = std::uint32_t;
     static constexpr index none = UINT32_MAX;
+
+    explicit table(std::uint64_t seed = 0) noexcept : hash_(seed, reinterpret_cast<std::uintptr_t>(this)) {}
 
     std::size_t size() const noexcept { return size_; }
     bool empty() const noexcept { return size_ == 0; }
@@ -35,18 +41,17 @@ public:
         }
     }
 
-    /// The key must not be in the table.
+    /// The key must not be in the table. If memory is short, nothing has happened.
     index insert(std::string_view key) {
         if ((size_ + 1) * 2 > buckets_.size()) rehash();
-        index i = free_;
-        if (i == none) {
-            i = static_cast<index>(slots_.size());
+        if (free_ == none) {
             slots_.emplace_back();
-        } else {
-            free_ = slots_[i].next;
+            free_ = static_cast<index>(slots_.size() - 1);
         }
+        const index i = free_;
         slot& s = slots_[i];
         s.key = key;
+        free_ = s.next;
         s.hash = hash(key);
         ++s.generation;
         s.used = true;
@@ -100,6 +105,9 @@ public:
     index first() const noexcept { return first_; }
     index next(index i) const noexcept { return slots_[i].next; }
 
+    /// Where a key belongs: its low bits choose the bucket.
+    std::uint32_t hash(std::string_view key) const noexcept { return static_cast<std::uint32_t>(hash_(key)); }
+
     /// What one entry costs, its key's text not counted: as many times over as a doubling vector takes. There are
     /// fewer than four buckets per entry.
     static constexpr std::size_t entry_size() noexcept { return sizeof(slot) + 2 * sizeof(index); }
@@ -117,14 +125,6 @@ private:
         bool used = false;
     };
 
-    // FNV-1a, folded. Keys come from one peer and their number is bounded by limits, so a peer that makes them
-    // collide slows nobody but itself, and not by much.
-    static std::uint32_t hash(std::string_view key) noexcept {
-        std::uint64_t h = 14695981039346656037U;
-        for (const char c : key) h = (h ^ static_cast<unsigned char>(c)) * 1099511628211U;
-        return static_cast<std::uint32_t>(h ^ (h >> 32));
-    }
-
     std::size_t mask() const noexcept { return buckets_.size() - 1; }
 
     void rehash() {
@@ -137,6 +137,7 @@ private:
         }
     }
 
+    keyed_hash hash_;
     std::vector<slot> slots_;
     std::vector<index> buckets_;
     index first_ = none;
