@@ -237,8 +237,8 @@ public:
         peer* p = find(id);
         if (p == nullptr || n == 0) return;
         p->session.consume_output(n, now_);
-        p->shown.unsent = p->session.unsent();  // the host knows
-        enlist(ready, *p);                      // a frame may have waited for room for its receipt
+        p->shown.unsent = p->session.unsent();          // the host knows
+        if (p->session.has_input()) enlist(ready, *p);  // a frame may have waited for room for its receipt
         if (p->session.unsent() <= options_.low_water) reopened(*p);
         serve();
         touched(*p);

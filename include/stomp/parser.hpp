@@ -6,6 +6,7 @@
 #include <stomp/config.hpp>
 #include <stomp/detail/escape.hpp>
 #include <stomp/detail/scan.hpp>
+#include <stomp/detail/undo.hpp>
 #include <stomp/detail/utf8.hpp>
 #include <stomp/errc.hpp>
 #include <stomp/frame.hpp>
@@ -154,15 +155,13 @@ private:
             unsettled_ = false;
             if (!settle(frame[scanned_ - 1], frame[scanned_])) return end_oddly(frame, scanned_ - 1, bounds);
         }
-        const std::size_t first = scanned_;
-        const std::size_t first_line = line_;
-        const std::size_t first_entry = header_count_;
+        const place first{scanned_, line_, colon_, header_count_};
         unsigned found = find_lines(frame, window, headers.begin, headers.end);
         if (found > found_stop) found = look_closer(frame, first, window, bounds, headers, found);
-        if (first_line == 0 && line_ != 0 && !take_command(frame, bounds)) return parse_status::error;
+        if (first.line == 0 && line_ != 0 && !take_command(frame, bounds)) return parse_status::error;
         // All that has arrived since the open line began is hardly ever longer than one line may be.
-        if (scanned_ - first_line > bounds.max_header_line) {
-            const auto taken = headers.first(header_count_).subspan(first_entry);
+        if (scanned_ - first.line > bounds.max_header_line) {
+            const auto taken = headers.first(header_count_).subspan(first.headers);
             if (!check_lines(frame, taken, bounds)) return parse_status::error;
         }
         if (found == 0) return end_of_window(frame, window, bounds);
@@ -255,15 +254,35 @@ private:
         return (stops != 0 ? found_stop : 0) | full | (rare != 0 ? found_rare : 0);
     }
 
+    /// Where the search for lines begins.
+    struct place {
+        std::size_t scanned;
+        std::size_t line;
+        std::size_t colon;
+        std::size_t headers;
+    };
+
     /// Makes room for more lines and goes on with them, where `found` says so, and looks at the CRs, NULs and backslashes
-    /// in [first, scanned_). Returns found_stop or nothing.
-    STOMP_NOINLINE constexpr unsigned look_closer(const char* frame, std::size_t first, std::size_t window,
+    /// found since `first`. Returns found_stop or nothing.
+    STOMP_NOINLINE constexpr unsigned look_closer(const char* frame, const place& first, std::size_t window,
                                                   const limits& bounds, header_storage& headers, unsigned found) {
-        while ((found & found_full) != 0 && headers.grow(bounds.max_headers)) {
+        while ((found & found_full) != 0) {
+            // Where memory runs out, nothing has been read.
+            undo go_back([&] {
+                scanned_ = first.scanned;
+                line_ = first.line;
+                colon_ = first.colon;
+                header_count_ = first.headers;
+                if (length_ > first.headers) length_ = 0;
+                if (in_command()) verb_size_ = 0;
+            });
+            const bool grown = headers.grow(bounds.max_headers);
+            go_back.dismiss();
+            if (!grown) break;
             found = (found & found_rare) | find_lines(frame, window, headers.begin, headers.end);
         }
         if ((found & found_rare) != 0) {
-            const std::size_t wrong = find_wrong(frame, first, window);
+            const std::size_t wrong = find_wrong(frame, first.scanned, window);
             if (wrong != scanned_) {
                 rewind(frame, wrong, headers);
                 return found_stop;

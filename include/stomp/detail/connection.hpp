@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -92,8 +93,9 @@ public:
     std::optional<time_point> next() const noexcept {
         if (waiting_ != 0) return now_;
         std::optional<time_point> first;
-        for (std::size_t i = 0; i < count; ++i) {
-            if ((running_ & (1U << i)) != 0 && (!first || deadlines_[i] < *first)) first = deadlines_[i];
+        for (unsigned left = running_; left != 0; left &= left - 1) {
+            const time_point at = deadlines_[static_cast<std::size_t>(std::countr_zero(left))];
+            if (!first || at < *first) first = at;
         }
         return first;
     }
@@ -233,6 +235,9 @@ public:
         }
         input_changed();
     }
+
+    /// False when poll_event() has looked at all that has arrived: then only more input, or time, can bring an event.
+    bool has_input() const noexcept { return !starved_; }
 
     /// Octets that wait to be written.
     std::size_t unsent() const noexcept { return muted_ ? 0 : out_.size(); }

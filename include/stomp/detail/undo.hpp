@@ -12,14 +12,14 @@ namespace stomp::inline v0::detail {
 template <class How>
 class [[nodiscard]] undo {
 public:
-    explicit undo(How how) noexcept : how_(std::move(how)) {}
+    constexpr explicit undo(How how) noexcept : how_(std::move(how)) {}
     undo(const undo&) = delete;
     undo& operator=(const undo&) = delete;
-    ~undo() {
+    constexpr ~undo() {
         if (armed_) how_();
     }
 
-    void dismiss() noexcept { armed_ = false; }
+    constexpr void dismiss() noexcept { armed_ = false; }
 
 private:
     How how_;
