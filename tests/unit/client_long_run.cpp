@@ -374,6 +374,10 @@ TEST_CASE(
         CHECK(c.lose() == "unconfirmed r connection_lost\nunconfirmed u connection_lost\nclosed connection_lost\n");
         CHECK(c.reopen().empty());
     }
+    SECTION("confirmed") {
+        c.feed("RECEIPT\nreceipt-id:r\n\n^@");
+        CHECK(c.lose() == "closed connection_lost\n");
+    }
     SECTION("sent again") {
         CHECK(c.lose() == "unconfirmed r connection_lost\nclosed connection_lost\n");
         CHECK(c.reopen() == "SUBSCRIBE id:late destination:/late ack:auto\n");
