@@ -135,7 +135,8 @@ struct broker_stats {
 ///     wait until broker.next_timeout(), then broker.handle_timeout(now)
 ///
 /// An id that is no longer known makes a call do nothing, or return `unknown_connection`. Nothing is removed while a
-/// message is being delivered; the order per connection is the order of calls.
+/// message is being delivered; the order per connection is the order of calls, but a queue's message may overtake those
+/// of topics that wait behind a full output.
 class broker {
 public:
     explicit broker(broker_options options)

@@ -360,6 +360,54 @@ TEST_CASE("restart: receipt and request numbers go on counting") {
     CHECK(s.last_request_number() == 2);
 }
 
+TEST_CASE(
+    "restart: a recorded subscription is sent like any other: taken back by a frame, its receipt asked for once") {
+    client c = opened();
+    c.lose();
+    CHECK(c.session.subscribe("late", "/late", ack_mode::automatic, {{"receipt", "r"}}) == errc::ok);
+    CHECK(c.reopen() == "SUBSCRIBE id:late destination:/late ack:auto receipt:r\n");
+    CHECK(c.session.pending_receipts() == 1);
+    SECTION("taken back") {
+        CHECK(c.session.unsubscribe("late", {{"receipt", "u"}}) == errc::ok);
+        CHECK(c.frames() == "UNSUBSCRIBE id:late receipt:u\n");
+        CHECK(c.session.pending_receipts() == 2);
+        CHECK(c.lose() == "unconfirmed r connection_lost\nunconfirmed u connection_lost\nclosed connection_lost\n");
+        CHECK(c.reopen().empty());
+    }
+    SECTION("confirmed") {
+        c.feed("RECEIPT\nreceipt-id:r\n\n^@");
+        CHECK(c.lose() == "closed connection_lost\n");
+    }
+    SECTION("sent again") {
+        CHECK(c.lose() == "unconfirmed r connection_lost\nclosed connection_lost\n");
+        CHECK(c.reopen() == "SUBSCRIBE id:late destination:/late ack:auto\n");
+        CHECK(c.session.pending_receipts() == 0);
+    }
+}
+
+TEST_CASE("restart: every event has the number of its connection, an expired receipt's too") {
+    client c = opened({.host = "h", .receipt_timeout = 1s});
+    std::vector<std::uint32_t> epochs;
+    c.on_event = [&](const client_event& e) { epochs.push_back(e.epoch); };
+    c.lose();
+    c.reopen();
+    CHECK(c.session.send("/q", "x", {{"receipt", "r"}}) == errc::ok);
+    c.wait(0ms);
+    CHECK(c.wait(1s) == "unconfirmed r receipt_timeout\n");
+    REQUIRE(epochs.size() == 3);  // closed, connected, unconfirmed
+    CHECK(epochs[0] != epochs[1]);
+    CHECK(epochs[1] == epochs[2]);
+}
+
+TEST_CASE("1.1: a message whose subscription or id is empty cannot be acknowledged") {
+    const std::string_view headers = GENERATE("subscription:\nmessage-id:7\n", "subscription:1\nmessage-id:\n");
+    client c = opened({.host = "h"}, version::v1_1);
+    c.on_event = [&](const client_event& e) { CHECK(c.session.ack(e) == errc::nothing_to_ack); };
+    c.feed("MESSAGE\ndestination:/q\n" + std::string(headers) + "\n^@");
+    CHECK(c.frames(version::v1_1).empty());
+    CHECK(c.closed == 0);
+}
+
 TEST_CASE("restart: with new options, from the next connection on") {
     client c({.host = "h", .versions = {version::v1_1}});
     auto& s = c.session;

@@ -2,9 +2,11 @@
 #include <stomp/server.hpp>
 
 #include "support/catch.hpp"
+#include "support/counting_new.hpp"
 #include "support/pair.hpp"
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <set>
 #include <string>
@@ -165,6 +167,24 @@ TEST_CASE("T-05: COMMIT and ABORT end a transaction, and its id may be used agai
     for (int i = 0; i < 20; ++i) s.feed("BEGIN\ntransaction:t\n\n^@" + end + "\ntransaction:t\n\n^@");
     CHECK(s.closed == 0);
     CHECK(s.feed(end + "\ntransaction:t\n\n^@") == "closed unknown_transaction\n");
+}
+
+TEST_CASE("L-08: what a transaction held is given back once its event is done with") {
+    lone_server s;
+    s.open();
+    const std::string body(50'000, 'x');
+    s.feed("BEGIN\ntransaction:t\n\n^@COMMIT\ntransaction:t\n\n^@");
+    std::size_t held = 0;
+    {
+        const counting_new::heap_watch heap;
+        s.feed("BEGIN\ntransaction:t\n\n^@");
+        for (int i = 0; i < 10; ++i) s.feed("SEND\ndestination:/q\ntransaction:t\n\n" + body + "^@");
+        s.feed("COMMIT\ntransaction:t\n\n^@");
+        s.frames();
+        held = heap.held();
+    }
+    CHECK(s.closed == 0);
+    CHECK(held < 200'000);  // the test's own log and buffers
 }
 
 TEST_CASE("1.0: any number of subscriptions without an id, and an id that is empty is another one") {
