@@ -17,11 +17,16 @@
 #include <utility>
 #include <vector>
 
-#ifdef __cpp_exceptions
-
 namespace {
 
 using stomp::errc;
+
+// Without exceptions there is no way to say that there was no memory: then it is run once, and nothing fails.
+#ifdef __cpp_exceptions
+constexpr bool can_fail = true;
+#else
+constexpr bool can_fail = false;
+#endif
 
 struct peer {
     stomp::connection_id id;
@@ -126,12 +131,16 @@ private:
     bool call(const std::function<void()>& f) {
         counting_new::fail_at(left_);
         bool done = true;
+#ifdef __cpp_exceptions
         try {
             f();
         } catch (const std::bad_alloc&) {
             done = false;
             failed = true;
         }
+#else
+        f();
+#endif
         left_ = counting_new::until_failure();
         counting_new::fail_at(0);
         return done;
@@ -235,7 +244,7 @@ void live(pinched& h) {
 }  // namespace
 
 TEST_CASE("abuse 75: whichever of the broker's allocations fails, what a queue has confirmed is delivered in the end") {
-    std::size_t n = 1;
+    std::size_t n = can_fail ? 1 : 0;
     int ended = 0;
     for (bool failed = true; failed; ++n) {
         std::string lost;
@@ -302,8 +311,6 @@ TEST_CASE("abuse 75: whichever of the broker's allocations fails, what a queue h
         CHECK(stats.dead_lettered == 6);  // m0 to m4, and one that two readers did not settle
         CHECK(stats.dropped == 0);
     }
-    CHECK(n > 100);
-    CHECK(ended > 30);
+    CHECK((!can_fail || n > 100));
+    CHECK((!can_fail || ended > 30));
 }
-
-#endif
