@@ -3,6 +3,7 @@
 #define STOMP_SERVER_HPP
 
 #include <stomp/ack_mode.hpp>
+#include <stomp/command.hpp>
 #include <stomp/config.hpp>
 #include <stomp/detail/connection.hpp>
 #include <stomp/detail/escape.hpp>
@@ -155,18 +156,17 @@ public:
 
 private:
     static bool forwarded(std::string_view name) noexcept {
+        const char* const text = name.data();
         switch (name.size()) {
-            case header_names::ack.size(): return name != header_names::ack;
-            case header_names::receipt.size(): return name != header_names::receipt;
-            case header_names::message_id.size(): return name != header_names::message_id;
-            case header_names::transaction.size():
-                return name != header_names::transaction && name != header_names::redelivered;
-            case header_names::subscription.size(): return name != header_names::subscription;
-            case header_names::content_length.size(): return name != header_names::content_length;
+            case 3: return !spells(text, "ack");
+            case 7: return !spells(text, "receipt");
+            case 10: return !spells(text, "message-id");
+            case 11: return !spells(text, "transaction") && !spells(text, "redelivered");
+            case 12: return !spells(text, "subscription");
+            case 14: return !spells(text, "content-length");
             default: return true;
         }
     }
-    static_assert(header_names::transaction.size() == header_names::redelivered.size());
 
     const frame_view& sent_;
     escaping escaping_;
