@@ -70,12 +70,13 @@ struct broker_options {
     std::size_t max_queue_bytes = 64 * 1024 * 1024;
     /// Unsettled messages of one subscription; a smaller `prefetch-count` header of SUBSCRIBE counts.
     std::size_t window = 64;
-    /// A message that was delivered as often and not settled goes to `dead_letter`, a queue, which max_queues does not keep
-    /// from being; empty: it is dropped. Zero: there is no such limit.
+    /// A message that was delivered as often (put into a connection's output, whether or not it got any further) and not
+    /// settled goes to `dead_letter`, a queue, which max_queues does not keep from being; empty: it is dropped. Zero: there
+    /// is no such limit. The name that is preset follows `queue_prefix`.
     std::size_t max_deliveries = 5;
     std::string dead_letter = "/queue/dead-letter";
-    /// Topic messages that wait for a connection whose output is full, and what happens to more. One that is larger than
-    /// max_backlog_bytes cannot wait.
+    /// Topic messages that wait for a connection whose output is full, as many that wait for its acknowledgements (where
+    /// limits::max_unsettled are missing), and what happens to more. One that is larger than max_backlog_bytes cannot wait.
     std::size_t max_backlog_messages = 1024;
     std::size_t max_backlog_bytes = 2 * 1024 * 1024;
     slow_consumer slow = slow_consumer::drop_oldest;
@@ -117,11 +118,11 @@ struct broker_stats {
     std::size_t queued_messages = 0;  ///< in queues, not delivered
     std::size_t queued_bytes = 0;
     std::size_t unsettled_messages = 0;  ///< of queues, delivered and not settled
-    std::size_t backlog_messages = 0;    ///< of topics, behind full output
+    std::size_t backlog_messages = 0;    ///< of topics, waiting for a connection
     std::uint64_t published = 0;
     std::uint64_t delivered = 0;
     std::uint64_t redelivered = 0;
-    std::uint64_t dropped = 0;  ///< by slow_consumer, for a subscriber that cannot carry it, dead without dead_letter
+    std::uint64_t dropped = 0;  ///< by slow_consumer, or dead without dead_letter
     std::uint64_t dead_lettered = 0;
 };
 
@@ -144,6 +145,9 @@ public:
           queues_(options_.hash_seed) {
         options_.session.auto_receipt = true;
         options_.session.custom_commands = false;
+        if (options_.dead_letter == broker_options{}.dead_letter) {
+            options_.dead_letter = options_.queue_prefix + "dead-letter";  // follows the prefix
+        }
     }
     broker() : broker(broker_options{}) {}
 
@@ -237,12 +241,12 @@ public:
         tell(now);
         peer* p = find(id);
         if (p == nullptr || n == 0) return;
+        const detail::undo always([&] { touched(*p); });
         p->session.consume_output(n, now_);
-        p->shown.unsent = p->session.unsent();          // the host knows
-        if (p->session.has_input()) enlist(ready, *p);  // a frame may have waited for room for its receipt
+        p->shown.unsent -= (std::min)(n, p->shown.unsent);  // the host knows of these, not of what has come since
+        if (p->session.has_input()) enlist(ready, *p);      // a frame may have waited for room for its receipt
         if (p->session.unsent() <= options_.low_water) reopened(*p);
         serve();
-        touched(*p);
     }
     /// True for an id that is not known, too.
     bool output_finished(connection_id id) const noexcept {
@@ -413,7 +417,7 @@ public:
 private:
     static constexpr std::uint32_t none = UINT32_MAX;
     static constexpr std::uint64_t untracked = UINT64_MAX;  // the tag of a topic's messages: nobody keeps them
-    static constexpr std::size_t private_part = 1024;       // of a MESSAGE, for any usual subscription id
+    static constexpr std::size_t longest_id = 256;          // of a subscription
 
     enum class place : std::uint8_t { nowhere, topic, pattern, queue, application, user };
 
@@ -422,9 +426,14 @@ private:
         std::uint32_t last = none;
     };
 
-    struct waiting_message {  // behind a full output
+    struct waiting_message {
         subscription_handle to;
         shared_message message;
+    };
+
+    struct backlog {  // in order
+        detail::ring<waiting_message> messages;
+        std::size_t size = 0;
     };
 
     /// What a host sees of a connection.
@@ -445,8 +454,9 @@ private:
         std::string user;
         std::vector<std::uint32_t> subscribers;  // by the slot of the session's handle
         list blocked;                            // of those: queues' messages wait for them
-        detail::ring<waiting_message> backlog;
-        std::size_t backlog_size = 0;
+        // Of topics. Two, so that only those subscriptions wait for an ACK that owe one.
+        backlog behind_output;
+        backlog behind_acks;
         std::optional<time_point> deadline;  // its entry of the heap that counts: never later than the session's
         view shown;                          // as the host was told last
         bool closed_told = false;
@@ -632,12 +642,16 @@ private:
         return !options_.authorize || options_.authorize(p.user, action, destination);
     }
 
-    /// What a destination is; nowhere if it is none of ours, too long, or a pattern that is none: `**` stands last.
+    /// What a destination is; nowhere if it is none of ours, too long, holds an octet that not every version can carry, or
+    /// is a pattern that is none: `**` stands last.
     place locate(std::string_view destination) const noexcept {
         if (destination.size() > options_.max_destination) return place::nowhere;
-        if (static_cast<std::size_t>(std::count(destination.begin(), destination.end(), '/')) > options_.max_segments) {
-            return place::nowhere;
+        std::size_t segments = 0;
+        for (const char octet : destination) {
+            if (octet == '\r' || octet == '\n') return place::nowhere;
+            if (octet == '/') ++segments;
         }
+        if (segments > options_.max_segments) return place::nowhere;
         if (starts_with(destination, options_.queue_prefix)) return place::queue;
         if (starts_with(destination, options_.app_prefix)) return place::application;
         if (starts_with(destination, options_.user_prefix)) return place::user;
@@ -687,8 +701,13 @@ private:
         const detail::message_head head(sent, version::v1_2, options_.session.encoding.content_length);
         if (head.error() != errc::ok) return head.error();
         const bool fits =
-            head.size() + sent.body.size() + private_part <= server_session::largest_message(options_.session.limits);
+            head.size() + sent.body.size() + private_part() <= server_session::largest_message(options_.session.limits);
         return fits ? errc::ok : errc::frame_too_large;
+    }
+
+    /// At the most, of a MESSAGE for one subscriber: subscription, message-id, ack, redelivered, destination.
+    std::size_t private_part() const noexcept {
+        return 256 + 2 * longest_id + 4 * options_.session_prefix.size() + 2 * options_.dead_letter.size();
     }
 
     shared_message share(const frame_view& sent) const {
@@ -737,7 +756,7 @@ private:
             // One reader that keeps up: straight into its output.
             const subscriber& s = subscribers_[fan_out_.front()];
             peer& p = peer_of(s);
-            if (p.backlog.empty() && p.session.message(s.handle, sent, untracked) == errc::ok) {
+            if (waits_behind(p, s.handle) == nullptr && p.session.message(s.handle, sent, untracked) == errc::ok) {
                 ++stats_.delivered;
                 return touched(p);
             }
@@ -746,36 +765,48 @@ private:
         for (const std::uint32_t i : fan_out_) {
             peer& p = peer_of(subscribers_[i]);
             const subscription_handle to = subscribers_[i].handle;
-            if (!p.backlog.empty() || !deliver(p, to, message)) wait(p, to, message);
+            backlog* behind = waits_behind(p, to);
+            if (behind == nullptr) behind = deliver(p, to, message);
+            if (behind != nullptr) wait(p, *behind, to, message);
         }
     }
 
-    /// False if the message has to wait.
-    bool deliver(peer& p, subscription_handle to, const shared_message& message) {
+    bool owes_acks(const peer& p, subscription_handle to) const noexcept {
+        return p.session.mode(to) != ack_mode::automatic;
+    }
+
+    /// What a message has to wait behind so as not to overtake others of its subscription; null if nothing.
+    backlog* waits_behind(peer& p, subscription_handle to) const noexcept {
+        if (!p.behind_output.messages.empty()) return &p.behind_output;
+        return !p.behind_acks.messages.empty() && owes_acks(p, to) ? &p.behind_acks : nullptr;
+    }
+
+    /// Null, or where the message has to wait.
+    backlog* deliver(peer& p, subscription_handle to, const shared_message& message) {
         const errc e = p.session.message(to, message, untracked);
         switch (e) {
             case errc::ok: ++stats_.delivered; break;
-            case errc::output_full:
-            case errc::window_full: return false;
-            case errc::unknown_subscription:   // it has gone while this waited
-            case errc::not_connected: break;   // it is ending
-            default: ++stats_.dropped; break;  // its version cannot carry it, or its subscription's id is too long
+            case errc::output_full: return &p.behind_output;
+            case errc::window_full: return &p.behind_acks;
+            case errc::unknown_subscription:  // it has gone while this waited
+            case errc::not_connected: break;  // it is ending
+            default: ++stats_.dropped; break;
         }
         touched(p);
-        return true;
+        return nullptr;
     }
 
     // ---- slow consumers ------------------------------------------------------------------------------------
 
-    void wait(peer& p, subscription_handle to, const shared_message& message) {
+    void wait(peer& p, backlog& where, subscription_handle to, const shared_message& message) {
         const std::size_t size = message.memory();
         const auto full = [&] {
-            return p.backlog.size() >= options_.max_backlog_messages ||
-                   p.backlog_size + size > options_.max_backlog_bytes;
+            return where.messages.size() >= options_.max_backlog_messages ||
+                   where.size + size > options_.max_backlog_bytes;
         };
         if (options_.slow == slow_consumer::drop_oldest && size <= options_.max_backlog_bytes) {
-            while (!p.backlog.empty() && full()) {
-                pop_backlog(p);
+            while (!where.messages.empty() && full()) {
+                pop(where);
                 ++stats_.dropped;
             }
         }
@@ -784,27 +815,40 @@ private:
             if (options_.slow == slow_consumer::disconnect) end(&p, [](server_session& s) { s.fail("too slow"); });
             return;
         }
-        p.backlog.push_back({to, message});
-        p.backlog_size += size;
+        where.messages.push_back({to, message});
+        where.size += size;
         ++stats_.backlog_messages;
     }
 
-    void pop_backlog(peer& p) noexcept {
-        p.backlog_size -= p.backlog.front().message.memory();
-        p.backlog.pop_front();
+    void pop(backlog& from) noexcept {
+        from.size -= from.messages.front().message.memory();
+        from.messages.pop_front();
         --stats_.backlog_messages;
     }
 
     /// The connection may take messages again: what waits for it, and those of its queues.
     void reopened(peer& p) {
         // Else nobody might ever come back to what waits.
-        detail::undo out_of_memory([&] { p.session.abandon(errc::out_of_memory); });
-        while (!p.backlog.empty()) {
-            if (!deliver(p, p.backlog.front().to, p.backlog.front().message)) break;
-            pop_backlog(p);
+        detail::undo out_of_memory([&] {
+            p.session.abandon(errc::out_of_memory);
+            enlist(ready, p);
+        });
+        while (!p.behind_acks.messages.empty()) {
+            const waiting_message& m = p.behind_acks.messages.front();
+            if (deliver(p, m.to, m.message) != nullptr) break;
+            pop(p.behind_acks);
+        }
+        while (!p.behind_output.messages.empty()) {
+            const waiting_message& m = p.behind_output.messages.front();
+            const bool held_up = !p.behind_acks.messages.empty() && owes_acks(p, m.to);
+            backlog* const behind = held_up ? &p.behind_acks : deliver(p, m.to, m.message);
+            if (behind == &p.behind_output) break;
+            if (behind != nullptr) wait(p, *behind, m.to, m.message);
+            pop(p.behind_output);
         }
         out_of_memory.dismiss();
-        p.backlog.shrink(16);
+        p.behind_acks.messages.shrink(16);
+        p.behind_output.messages.shrink(16);
         while (p.blocked.first != none) {
             const std::uint32_t i = p.blocked.first;
             withdraw(i);
@@ -834,7 +878,9 @@ private:
             due_.first = q.next_due;
             if (due_.first == none) due_.last = none;
             q.due = false;
-            if (q.count == 0 && q.consumers == 0) queues_.erase(i);
+            if (q.count != 0) continue;
+            q.fresh.shrink(16);
+            if (q.consumers == 0) queues_.erase(i);
         }
     }
 
@@ -939,7 +985,7 @@ private:
         }
     }
 
-    /// False if the connection is full or ending, or its subscription has an id too long for this message.
+    /// False if the connection is full or ending: nothing else can be wrong with a message that has come as far as this.
     bool hand_over(std::uint32_t i, std::uint32_t to) {
         subscriber& s = subscribers_[to];
         peer& p = peer_of(s);
@@ -1157,6 +1203,7 @@ private:
         const place where = locate(destination);
         if (where == place::nowhere || where == place::application) return refuse(p, explain(errc::bad_destination), f);
         if (f.get("selector")) return refuse(p, "selectors are not supported", f);
+        if (f.get_or(header_names::id).size() > longest_id) return refuse(p, "the subscription's id is too long", f);
         if (!allowed(p, broker_action::subscribe, destination)) return refuse(p, explain(errc::not_authorized), f);
         if (where == place::queue && !may_exist(destination)) return refuse(p, explain(errc::queue_full), f);
         const std::string key = where == place::user ? user_key(owner_of(p), destination) : std::string(destination);
@@ -1270,7 +1317,9 @@ private:
 
     broker_event client_closed(peer& p, const server_event& event) {
         p.closed_told = true;
-        while (!p.backlog.empty()) pop_backlog(p);
+        for (backlog* b : {&p.behind_output, &p.behind_acks}) {
+            while (!b->messages.empty()) pop(*b);
+        }
         for (const std::uint32_t i : p.subscribers) {
             if (i != none) remove_subscriber(p, i);
         }

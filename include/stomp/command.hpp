@@ -111,8 +111,8 @@ inline constexpr std::array message{header_names::destination, header_names::mes
 inline constexpr std::array receipt{header_names::receipt_id};
 }  // namespace detail::required
 
-/// The headers without which the frame is an error, of the frame's own version. SUBSCRIBE and UNSUBSCRIBE in 1.0
-/// need `destination` or `id`, which the session checks itself. Spec: "Frames and Headers", and "ACK" of each version.
+/// The headers without which the frame is an error, of the frame's own version. UNSUBSCRIBE in 1.0 needs `destination`
+/// or `id`, which the session checks itself. Spec: "Frames and Headers", and "ACK" of each version.
 constexpr std::span<const std::string_view> required_headers(command c, version v) noexcept {
     namespace need = detail::required;
     switch (c) {

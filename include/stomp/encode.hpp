@@ -90,7 +90,7 @@ STOMP_NOINLINE constexpr char* write_special(escaping rules, std::string_view te
         for (std::uint32_t special = scan::find_special(text, at); special != 0; special &= special - 1) {
             const char* const octet = text.data() + at + static_cast<std::size_t>(std::countr_zero(special));
             if (const errc e = check_special(rules, *octet, is_name); e != errc::ok) {
-                fault = e;
+                if (fault == errc::ok) fault = e;  // the name's, not the value's
                 return to;
             }
             if (rules == escaping::none) continue;
@@ -309,7 +309,8 @@ inline errc append_head(std::string& out, const frame_view& f, version v, const 
 /// Appends one frame. What the version cannot express is refused, and `out` is then unchanged: `malformed_command`,
 /// `header_empty_name`, `nul_in_header`, `not_representable`, `body_not_allowed`, `bad_content_length`,
 /// `content_length_conflict`, `needs_content_length`. So what is written never holds an extra header or frame.
-/// Lines end with LF, also in 1.2. Spec: STOMP 1.2 "STOMP Frames", "Value Encoding".
+/// Lines end with LF, also in 1.2. No view of the frame may point into `out`. Spec: STOMP 1.2 "STOMP Frames", "Value
+/// Encoding".
 [[nodiscard]] inline errc encode(std::string& out, const frame_view& f, version v, encode_options options = {}) {
     if (const errc e = detail::append_head(out, f, v, options, f.body.size() + 1); e != errc::ok) return e;
     out += f.body;

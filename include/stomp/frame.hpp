@@ -17,7 +17,7 @@
 
 namespace stomp::inline v0 {
 
-/// One header entry: decoded octets, never trimmed.
+/// One header entry: decoded octets, not trimmed (but for leading blanks in 1.0).
 struct header {
     std::string_view name;
     std::string_view value;

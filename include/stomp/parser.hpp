@@ -110,6 +110,9 @@ public:
     constexpr explicit basic_frame_reader(const dialect& rules) noexcept
         : rules_(rules), adjusts_(rules.strict || rules.trims_values) {}
 
+    /// The same frame and rules, nothing read.
+    constexpr void start_over() noexcept { *this = basic_frame_reader(rules_); }
+
     constexpr parse_status read(char* frame, std::size_t size, const limits& bounds, header_storage& headers) {
         if (head_size_ == 0) {
             if (const auto status = read_head(frame, size, bounds, headers); status != parse_status::frame) {
@@ -681,10 +684,15 @@ public:
 
     /// The version whose rules the next frame is read with; nothing: not negotiated yet.
     void set_version(std::optional<version> v) noexcept { next_rules_ = {v, strictness_}; }
-    void set_limits(const limits& bounds) noexcept { bounds_ = bounds; }
+    /// For the frame under way, too: what there is of it is then read from its beginning.
+    void set_limits(const limits& bounds) noexcept {
+        bounds_ = bounds;
+        if (state_ == state::inside) reader_.start_over();
+    }
 
     /// Space to write received octets into; say with commit_input() how many, none included. At least `at_least` octets.
-    /// Valid until then, next() may be called in between; and until input_buffer(), feed() or reset().
+    /// Valid until then, next() may be called in between; and until input_buffer(), feed() or reset(). What is far more
+    /// than the frames need is given back after each: to read in large pieces, read into memory of your own, and feed().
     std::span<char> input_buffer(std::size_t at_least = 4096) STOMP_LIFETIMEBOUND {
         drop_frame();
         at_least = (std::max)(at_least, std::size_t{1});
@@ -735,10 +743,13 @@ public:
     /// The frame that next() found.
     const frame_view& frame() const noexcept STOMP_LIFETIMEBOUND { return frame_; }
 
-    /// The stream has ended: `ok`, or `unexpected_eof` (from then on sticky) if it ended inside a frame. Call it when
-    /// next() has said `need_more`.
+    /// The stream has ended: `ok`, or `unexpected_eof` (from then on sticky) if it ended inside a frame or an EOL. Call it
+    /// when next() has said `need_more`.
     errc finish() noexcept {
-        if (state_ != state::failed && buffered() != 0) fail(errc::unexpected_eof, buffered());
+        if (state_ == state::failed || buffered() == 0) return error_;
+        drop_frame();
+        if (state_ == state::between) reader_.start_over();  // there is no frame to tell of
+        fail(errc::unexpected_eof, buffered());
         return error_;
     }
 
@@ -787,6 +798,7 @@ private:
 
     static constexpr std::size_t first_capacity = 512;
     static constexpr std::size_t idle_capacity = 4096;
+    static constexpr std::size_t most_idle = 2 * idle_capacity;  // a frame of that size, and input_buffer() behind it
     static constexpr std::size_t kept_capacity = 4 * idle_capacity;
 
     std::size_t capacity() const noexcept { return buffer_.size(); }
@@ -815,7 +827,7 @@ private:
         if (lent_) return;  // a read into it may be in flight
         begin_ = end_ = 0;
         const bool asked_twice = peak_ == 0 && capacity() <= kept_capacity;
-        if (capacity() > idle_capacity && peak_ <= idle_capacity && !asked_twice) buffer_ = std::vector<char>{};
+        if (capacity() > most_idle && peak_ <= idle_capacity && !asked_twice) buffer_ = std::vector<char>{};
         peak_ = 0;
     }
 
@@ -827,7 +839,9 @@ private:
             if (held != 0) std::memmove(buffer_.data(), from, held);
             move_headers(from, buffer_.data());
         } else {
-            std::vector<char> larger((std::max)({first_capacity, 2 * held, held + at_least}));
+            // Growing also where a little is read at a time into a lot of space.
+            const std::size_t more = (std::min)(2 * capacity(), held + 2 * at_least);
+            std::vector<char> larger((std::max)({first_capacity, 2 * held, held + at_least, more}));
             if (held != 0) std::memcpy(larger.data(), from, held);
             move_headers(from, larger.data());
             buffer_.swap(larger);

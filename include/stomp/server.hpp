@@ -317,12 +317,12 @@ public:
     /// MESSAGE to a subscription, made of a SEND (or any frame with a destination). The tag is yours: it comes back in
     /// `settled`. `extra` is for this subscriber alone, such as `redelivered`; a message-id in it replaces the session's,
     /// except where 1.0 and 1.1 need that for ACK. Returns window_full (max_unsettled messages are unsettled; the next
-    /// `settled` reopens it), output_full, frame_too_large, unknown_subscription, not_connected, missing_header and
-    /// not_representable (the destination), reserved_header (subscription, ack, content-length in extra), and what
-    /// encode() returns. Spec: STOMP 1.2 "MESSAGE".
+    /// `settled` reopens it), output_full, frame_too_large, unknown_subscription, not_connected (as soon as the end, or
+    /// DISCONNECT, is known of), missing_header and not_representable (the destination), reserved_header (subscription,
+    /// ack, content-length in extra), and what encode() returns. Spec: STOMP 1.2 "MESSAGE".
     [[nodiscard]] errc message(subscription_handle to, const frame_view& sent, std::uint64_t tag,
                                header_list extra = {}) {
-        if (state_ != server_state::connected) return errc::not_connected;
+        if (!takes_messages()) return errc::not_connected;
         const detail::message_head head(sent, *version_, options_.encoding.content_length);
         if (head.error() != errc::ok) return head.error();
         return deliver(to, head.size() + sent.body.size() + 1, true, tag, extra,
@@ -330,7 +330,7 @@ public:
     }
     [[nodiscard]] errc message(subscription_handle to, const shared_message& sent, std::uint64_t tag,
                                header_list extra = {}) {
-        if (state_ != server_state::connected) return errc::not_connected;
+        if (!takes_messages()) return errc::not_connected;
         const auto v = static_cast<std::size_t>(*version_);
         if (sent.errors_[v] != errc::ok) return sent.errors_[v];
         const detail::shared_bytes& head = sent.heads_[v];
@@ -905,6 +905,9 @@ private:
     }
 
     // ---- delivery ------------------------------------------------------------------------------------------
+
+    /// Nobody reads what comes after the end, or after DISCONNECT, even where the application has not been told yet.
+    bool takes_messages() const noexcept { return state_ == server_state::connected && lost_ == errc::ok && !leaving_; }
 
     /// Writes what is private to the subscriber; `write_tail` adds the rest, at the place given or, where there is none,
     /// as pieces of its own.

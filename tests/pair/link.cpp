@@ -81,7 +81,9 @@ private:
     void publish(const stomp::frame_view& f) {
         for (const auto s : subscriptions_) {
             const std::uint64_t tag = ++last_tag_;
-            if (pair.server.message(s, f, tag) != errc::ok) FAIL();
+            const errc e = pair.server.message(s, f, tag);
+            if (e == errc::not_connected && pair.broken) continue;  // nobody is there to read it
+            if (e != errc::ok) FAIL();
             if (pair.server.mode(s) != ack_mode::automatic) tags.insert(tag);
         }
     }

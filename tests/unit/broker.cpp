@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <new>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -525,7 +526,7 @@ TEST_CASE("broker: what a client may send to and subscribe to (SC44, CL-05, S-08
     }
     for (const std::string_view d :
          {"", "a", "/", "/topic", "/topic/", "/queue/", "/app/", "/user/", "/user/queue/a", "/TOPIC/a", "/topic/*",
-          "/topic/a/*/b", "/topic/**", "/topic/a/**", "topic/a", " /topic/a"}) {
+          "/topic/a/*/b", "/topic/**", "/topic/a/**", "topic/a", " /topic/a", "/topic/a\\n", "/queue/\\ra"}) {
         CAPTURE(d);
         CHECK(refusal(host, send(d, "x")) == bad);
     }
@@ -534,14 +535,21 @@ TEST_CASE("broker: what a client may send to and subscribe to (SC44, CL-05, S-08
         CAPTURE(d);
         CHECK(refusal(host, subscribe("1", d)).empty());
     }
-    for (const std::string_view d :
-         {"", "a", "/topic/", "/topic/**/a", "/topic/a/**/", "/queue/", "/app/a", "/app/", "/user/"}) {
+    for (const std::string_view d : {"", "a", "/topic/", "/topic/**/a", "/topic/a/**/", "/queue/", "/app/a", "/app/",
+                                     "/user/", "/topic/\\n/a", "/queue/a\\r"}) {
         CAPTURE(d);
         CHECK(refusal(host, subscribe("1", d)) == bad);
     }
     CHECK(refusal(host, subscribe("1", "/queue/a", "selector:a=1\n")) == "selectors are not supported");
     CHECK(host.broker.stats().subscriptions == 0);
     CHECK(host.broker.stats().queues == 2);  // what was sent to queues is kept, but the one has had a consumer
+}
+
+TEST_CASE("broker: a subscription's id has at most 256 octets") {
+    broker_host host;
+    CHECK(refusal(host, subscribe(std::string(256, 'x'), "/queue/a")).empty());
+    CHECK(refusal(host, subscribe(std::string(257, 'x'), "/queue/a")) == "the subscription's id is too long");
+    CHECK(host.broker.stats().subscriptions == 0);
 }
 
 TEST_CASE("broker: max_destination and max_segments at n and n+1") {
@@ -646,13 +654,17 @@ TEST_CASE("broker: patterns") {
 TEST_CASE("broker: a client's SEND and the application's publish() may be too large to be a MESSAGE") {
     broker_options o;
     o.session.limits.max_output = 4096;
-    o.session.limits.max_header_line = 100;
+    o.session.limits.max_header_line = 600;
+    o.dead_letter = "/queue/" + std::string(100, 'd');
     broker_host host(o);
     auto& c = host.join();
-    CHECK(c.session.subscribe("1", "/topic/a") == errc::ok);
-    CHECK(c.session.subscribe("2", "/queue/a", ack_mode::client) == errc::ok);
+    // The longest ids there may be, and each of their octets takes two.
+    CHECK(c.session.subscribe(std::string(255, ':') + "1", "/topic/a") == errc::ok);
+    CHECK(c.session.subscribe(std::string(255, ':') + "2", "/queue/a", ack_mode::client) == errc::ok);
     host.settle();
-    const std::size_t room = stomp::server_session::largest_message(o.session.limits) - 1024;
+    // 256 for names and numbers, the subscription's id, twice the session's, the dead-letter queue.
+    const std::size_t mine = 256 + 2 * 256 + 4 * 1 + 2 * 107;
+    const std::size_t room = stomp::server_session::largest_message(o.session.limits) - mine;
     // destination:/topic/a, content-length:nnnn and the blank line
     const std::size_t head = 21 + 20 + 1;
     for (const std::string_view d : {"/topic/a", "/queue/a"}) {
@@ -718,6 +730,8 @@ TEST_CASE("broker: publish() refuses what no version can carry, and what is no t
     }
     CHECK(b.publish_to_user("", "/queue/a", "x") == errc::bad_destination);
     CHECK(b.publish_to_user("u", "", "x") == errc::bad_destination);
+    CHECK(b.publish("/queue/a\rb", "x") == errc::bad_destination);  // 1.1 cannot carry it
+    CHECK(b.publish("/topic/a\nb", "x") == errc::bad_destination);  // nor 1.0 this
     CHECK(b.stats().published == 2);
 }
 
@@ -1018,6 +1032,253 @@ TEST_CASE("broker: max_queues at n and n+1, for SEND and SUBSCRIBE; the dead-let
     CHECK(c.session.subscribe("2", "/queue/dead-letter") == errc::ok);
     host.settle();
     CHECK(c.bodies() == "y*");
+}
+
+TEST_CASE("broker: nobody who is known to be gone is given a queue's message") {
+    broker_options o;
+    o.session.heart_beat = {.can_send = 1s, .wants = 1s};
+    broker_host host(o);
+    const auto mode = GENERATE("ack:auto\n", "ack:client\n");
+    sim::line& gone = host.raw("gone", stomp::version::v1_2, "heart-beat:1000,1000\n");
+    gone.say(subscribe("1", "/queue/a", mode));
+    host.settle();
+    CHECK(gone.heard().empty());
+    SECTION("transport_closed()") { host.broker.transport_closed(gone.id, host.now); }
+    SECTION("close()") { host.broker.close(gone.id); }
+    SECTION("fail()") { host.broker.fail(gone.id, "bye"); }
+    SECTION("forget()") {
+        gone.open = false;
+        host.broker.forget(gone.id);
+    }
+    SECTION("no sign of life") { host.broker.handle_timeout(host.now + 1min); }
+    SECTION("DISCONNECT") {
+        gone.say("DISCONNECT\nreceipt:bye\n\n^@");
+        host.on_event = [](const broker_event&) {};
+        CHECK(host.broker.receive(gone.id, gone.to_broker, host.now) == errc::ok);
+        gone.to_broker.clear();
+        // Worked off, and its RECEIPT written, but not yet closed: the event after it comes first.
+        sim::line& other = host.dial();
+        CHECK(host.broker.receive(other.id, "CONNECT\naccept-version:1.2\nhost:h\n\n" + std::string(1, '\0'),
+                                  host.now) == errc::ok);
+        REQUIRE(host.broker.poll_event());
+    }
+    CHECK(host.broker.publish("/queue/a", "kept") == errc::ok);
+    CHECK(host.broker.stats().delivered == 0);
+    CHECK(host.broker.stats().queued_messages == 1);
+    host.on_event = [&host](const broker_event& e) { host.usual(e); };
+    host.settle();
+    CHECK(gone.heard().find("MESSAGE") == std::string::npos);
+    auto& heir = host.join();
+    CHECK(heir.session.subscribe("1", "/queue/a") == errc::ok);
+    host.settle();
+    CHECK(heir.bodies() == "kept");  // for the first time
+}
+
+TEST_CASE("broker: a message that a 1.1 or 1.0 client cannot be sent does not get into its way") {
+    broker_host host({.max_deliveries = 1});
+    auto& sender = host.join();
+    CHECK(sender.session.subscribe("1", "/queue/a", ack_mode::client) == errc::ok);
+    host.settle();
+    CHECK(host.broker.publish("/queue/a", "dead", {{"k", "a\rb"}, {"l", "a\nb"}}) == errc::ok);
+    host.settle();
+    for (const auto& m : sender.take_messages()) CHECK(sender.session.nack(m.handle) == errc::ok);
+    host.settle();
+    CHECK(host.broker.stats().dead_lettered == 1);
+    auto& old = host.join({}, GENERATE(stomp::version::v1_0, stomp::version::v1_1));
+    CHECK(old.session.subscribe("1", "/queue/dead-letter") == errc::ok);
+    host.settle();
+    CHECK(host.broker.publish("/queue/dead-letter", "next") == errc::ok);
+    host.settle();
+    CHECK(old.bodies() == "dead* next");  // without the header
+}
+
+TEST_CASE("broker: a topic's subscription that owes acknowledgements waits alone, and in order") {
+    broker_options o;
+    o.session.limits.max_unsettled = 3;
+    o.max_backlog_messages = 4;
+    o.low_water = SIZE_MAX;
+    broker_host host(o);
+    auto& c = host.join();
+    CHECK(c.session.subscribe("owes", "/topic/a", ack_mode::client) == errc::ok);
+    CHECK(c.session.subscribe("free", "/topic/*") == errc::ok);
+    host.settle();
+    const auto publish = [&](std::string_view bodies) {
+        for (const char body : bodies) CHECK(host.broker.publish("/topic/a", {&body, 1}) == errc::ok);
+        host.settle();
+    };
+    const auto of = [](const std::vector<sim::received>& all, std::string_view subscription) {
+        std::string bodies;
+        for (const auto& m : all) bodies += m.subscription == subscription ? m.body : "";
+        return bodies;
+    };
+    publish("12345");
+    auto got = c.take_messages();
+    CHECK(of(got, "owes") == "123");
+    CHECK(of(got, "free") == "12345");
+    CHECK(host.broker.stats().backlog_messages == 2);
+
+    SECTION("an ACK lets the oldest through, and what is new stays behind them") {
+        CHECK(c.session.ack(got.front().handle) == errc::ok);
+        host.settle();
+        publish("6");
+        got = c.take_messages();
+        CHECK(of(got, "owes") == "4");
+        CHECK(of(got, "free") == "6");
+        CHECK(host.broker.stats().backlog_messages == 2);
+    }
+    SECTION("a full output in between changes nothing in the order") {
+        c.transport.accepts = 0;
+        const std::string large(stomp::limits::server().max_output / 3, 'x');
+        for (int i = 0; i < 3; ++i) CHECK(host.broker.publish("/topic/b", large) == errc::ok);  // one of them waits
+        publish("67");                                                                          // behind it, for both
+        CHECK(host.broker.stats().backlog_messages == 2 + 4);  // which the large one had to make room for
+        CHECK(host.broker.stats().dropped == 1);
+        c.transport.accepts = SIZE_MAX;
+        host.settle();
+        auto more = c.take_messages();
+        CHECK(of(more, "owes").empty());
+        CHECK(of(more, "free") == large + large + "67");
+        CHECK(host.broker.stats().backlog_messages == 2 + 2);
+        for (int round = 0; round < 4; ++round) {
+            for (const auto& m : got) {
+                if (m.subscription == "owes") CHECK(c.session.ack(m.handle) == errc::ok);
+            }
+            host.settle();
+            got = c.take_messages();
+            more.insert(more.end(), got.begin(), got.end());
+        }
+        CHECK(of(more, "owes") == "4567");
+        CHECK(host.broker.stats().backlog_messages == 0);
+    }
+    SECTION("an open window is of no use to the small while a large one waits for room") {
+        const std::size_t room = stomp::server_session::largest_message(stomp::limits::server());
+        const std::string large(room * 8 / 10, 'L');
+        CHECK(host.broker.publish("/topic/a", large) == errc::ok);
+        host.settle();
+        CHECK(of(c.take_messages(), "free") == large);
+        c.transport.accepts = 0;
+        CHECK(host.broker.publish("/topic/b", std::string(room / 2, 'b')) == errc::ok);       // into the output
+        CHECK(host.broker.publish("/topic/c", std::string(room * 6 / 10, 'c')) == errc::ok);  // waits
+        publish("6");                                                                         // waits, too
+        for (const auto& m : got) {
+            if (m.subscription == "owes") CHECK(c.session.ack(m.handle) == errc::ok);
+        }
+        host.settle();  // "4" and "5" fit, the large one does not
+        publish("7");
+        c.transport.accepts = room / 4;
+        host.settle();  // now there is room for the "c", but not for the large one
+        c.transport.accepts = SIZE_MAX;
+        std::string order;
+        for (int round = 0; round < 4; ++round) {
+            host.settle();
+            for (const auto& m : c.take_messages()) {
+                if (m.subscription != "owes") continue;
+                order += m.body.front();
+                CHECK(c.session.ack(m.handle) == errc::ok);
+            }
+        }
+        CHECK(order == "45L67");
+    }
+    SECTION("what does not fit is dropped, and of that subscription alone") {
+        publish("6789");
+        CHECK(host.broker.stats().backlog_messages == 4);
+        CHECK(host.broker.stats().dropped == 2);
+        CHECK(of(c.take_messages(), "free") == "6789");
+    }
+    SECTION("what waits for a subscription that goes, goes") {
+        CHECK(c.session.unsubscribe("owes") == errc::ok);
+        host.settle();
+        CHECK(host.broker.stats().backlog_messages == 0);
+        publish("6");
+        CHECK(of(c.take_messages(), "free") == "6");
+    }
+    SECTION("what waits for a connection that goes, goes") {
+        host.cut(c);
+        CHECK(host.broker.stats().backlog_messages == 0);
+    }
+}
+
+TEST_CASE("broker: poll_changed() tells of what has come while a write was under way") {
+    broker_host host;
+    sim::line& l = host.raw();
+    auto& b = host.broker;
+    const auto say = [&](std::string frame) {
+        frame += '\0';
+        CHECK(b.receive(l.id, frame, host.now) == errc::ok);
+    };
+    say("BEGIN\ntransaction:t\nreceipt:1\n\n");
+    CHECK_FALSE(b.poll_event());
+    CHECK(changed(b) == std::vector{l.id});
+    const std::size_t writing = b.output(l.id).size();
+    say("BEGIN\ntransaction:u\nreceipt:2\n\n");
+    say("SEND\ndestination:/app/a\n\n");
+    REQUIRE(b.poll_event());  // the second receipt has been queued before it
+    b.consume_output(l.id, writing, host.now);
+    CHECK_FALSE(b.poll_event());
+    CHECK_FALSE(b.output(l.id).empty());
+    CHECK(changed(b) == std::vector{l.id});
+}
+
+TEST_CASE("broker: an empty queue gives the memory of what it held back, though it has a consumer") {
+    broker_host host({.window = 1});
+    auto& c = host.join();
+    CHECK(c.session.subscribe("1", "/queue/a", ack_mode::client) == errc::ok);
+    host.settle();
+    const auto work_off = [&] {
+        for (auto got = c.take_messages(); !got.empty(); got = c.take_messages()) {
+            CHECK(c.session.ack(got.back().handle) == errc::ok);
+            host.settle();
+        }
+    };
+    CHECK(host.broker.publish("/queue/a", "x") == errc::ok);
+    host.settle();
+    work_off();
+    const counting_new::heap_watch watch;
+    for (int i = 0; i < 5000; ++i) CHECK(host.broker.publish("/queue/a", "x") == errc::ok);
+    CHECK(watch.held() > 500'000);
+    host.settle();
+    work_off();
+    CHECK(host.numbers() == "queued 0 unsettled 0 queues 1 subscriptions 1");
+    CHECK(watch.held() < 20'000);
+}
+
+#ifdef __cpp_exceptions
+TEST_CASE("broker: a connection that is ended because memory ran out in consume_output() is told of") {
+    broker_options o;
+    o.session.limits.max_output = 40'000;
+    o.low_water = 100;
+    broker_host host(o);
+    sim::line& l = host.raw();
+    l.say(subscribe("1", "/topic/a"));
+    host.settle();
+    l.accepts = 0;
+    for (int i = 0; i < 10; ++i) CHECK(host.broker.publish("/topic/a", std::string(9000, 'x')) == errc::ok);
+    REQUIRE(host.broker.stats().backlog_messages != 0);
+    (void)changed(host.broker);
+    const std::size_t unsent = host.broker.session(l.id)->unsent();
+    counting_new::fail_at(1);
+    CHECK_THROWS_AS(host.broker.consume_output(l.id, unsent, host.now), std::bad_alloc);
+    counting_new::fail_at(0);
+    CHECK(changed(host.broker) == std::vector{l.id});
+    const auto e = host.broker.poll_event();
+    REQUIRE(e);
+    CHECK(e->kind == broker_event::closed);
+    CHECK(e->reason == errc::out_of_memory);
+    CHECK(host.broker.stats().backlog_messages == 0);
+}
+#endif
+
+TEST_CASE("broker: the preset dead-letter queue follows the prefix of queues") {
+    broker_host host({.queue_prefix = "q/", .max_deliveries = 1});
+    auto& c = host.join();
+    CHECK(c.session.subscribe("1", "q/a", ack_mode::client) == errc::ok);
+    CHECK(host.broker.publish("q/a", "x") == errc::ok);
+    host.settle();
+    for (const auto& m : c.take_messages()) CHECK(c.session.nack(m.handle) == errc::ok);
+    CHECK(c.session.subscribe("2", "q/dead-letter") == errc::ok);
+    host.settle();
+    CHECK(c.bodies() == "x*");
+    CHECK(host.broker.stats().dead_lettered == 1);
 }
 
 TEST_CASE("broker: what was delivered too often goes to the dead-letter queue (A-10)") {

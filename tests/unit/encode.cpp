@@ -331,3 +331,14 @@ TEST_CASE("encoding into a string with room allocates nothing") {
 }
 
 static_assert(stomp::encoded_size(command::disconnect, {}, {}, version::v1_2) == 13);
+
+TEST_CASE("of two faults in a line the first one is told, whichever way the frame goes") {
+    const std::string_view nul("x\0y", 3);
+    const std::array<stomp::header, 1> line{{{"a:b", nul}}};
+    const stomp::frame_view f{stomp::command::send, {}, line, {}};
+    std::string out = "as it was";
+    CHECK(stomp::encode(out, f, stomp::version::v1_0) == stomp::errc::not_representable);
+    CHECK(out == "as it was");
+    std::size_t size = 0;
+    CHECK(stomp::detail::measure(f, stomp::version::v1_0, {}, size) == stomp::errc::not_representable);
+}

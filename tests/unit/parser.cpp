@@ -248,6 +248,86 @@ TEST_CASE("a parser can be moved in the middle of a frame, and after one") {
     CHECK(a.next() == parse_status::frame);
 }
 
+TEST_CASE("set_limits() holds for the frame under way, as if it had been so from its beginning") {
+    const auto lowered = [](std::string_view there, auto lower, std::string_view then) {
+        stomp::limits l;
+        stomp::parser p(l);
+        p.set_version(version::v1_2);
+        p.feed(there);
+        CHECK(p.next() == parse_status::need_more);
+        lower(l);
+        p.set_limits(l);
+        p.feed(then);
+        CHECK(p.next() == parse_status::error);
+        return std::string(to_string(p.error())) + " at " + std::to_string(p.error_offset());
+    };
+    std::string headers = "SEND\n";
+    for (int i = 0; i < 20; ++i) headers += "a:b\n";
+    CHECK(lowered(
+              headers, [](stomp::limits& l) { l.max_headers = 2; }, "a:b\n") == "limit_headers at 13");
+    CHECK(lowered(
+              headers, [](stomp::limits& l) { l.max_head = 10; }, "a:b\n") == "limit_head at 10");
+    CHECK(lowered(
+              headers + "a:", [](stomp::limits& l) { l.max_header_line = 2; }, "b") == "limit_header_line at 7");
+    CHECK(lowered(
+              "SEND\n\n" + std::string(3000, 'x'), [](stomp::limits& l) { l.max_body = 5; }, "x") ==
+          "limit_body at 11");
+    // And raised.
+    stomp::limits l;
+    l.max_headers = 1;
+    stomp::parser p(l);
+    p.set_version(version::v1_2);
+    p.feed("SEND\na:b\nc:d");
+    CHECK(p.next() == parse_status::need_more);
+    l.max_headers = 2;
+    p.set_limits(l);
+    p.feed("\n\n^");
+    p.feed(std::string_view("\0", 1));
+    REQUIRE(p.next() == parse_status::frame);
+    CHECK(p.frame().headers.size() == 2);
+    CHECK(p.frame().body == "^");
+}
+
+TEST_CASE("finish() with half an EOL has no verb to tell, and not that of the frame before") {
+    stomp::parser p;
+    p.set_version(version::v1_2);
+    p.feed(std::string_view("SUBSCRIBE\nid:1\n\n\0\r", 18));
+    REQUIRE(p.next() == parse_status::frame);
+    CHECK(p.next() == parse_status::need_more);
+    CHECK(p.finish() == errc::unexpected_eof);
+    CHECK(p.error_offset() == 18);
+    CHECK(p.pending_verb().empty());
+    CHECK(p.pending() == "\r");
+}
+
+TEST_CASE("no allocation per frame: in two reads into the parser's own buffer, and octet by octet") {
+    const std::string_view frame("SEND\ndestination:/queue/a\n\nhello, you\0", 38);
+    stomp::parser p;
+    p.set_version(version::v1_2);
+    const auto read = [&](std::string_view octets) {
+        const auto space = p.input_buffer();
+        std::copy(octets.begin(), octets.end(), space.begin());
+        p.commit_input(octets.size());
+        return p.next();
+    };
+    const auto in_two = [&] {
+        CHECK(read(frame.substr(0, 20)) == parse_status::need_more);
+        CHECK(read(frame.substr(20)) == parse_status::frame);
+        CHECK(p.next() == parse_status::need_more);
+    };
+    in_two();
+    {
+        const counting_new::heap_watch heap;
+        for (int i = 0; i < 100; ++i) in_two();
+        CHECK(heap.allocations() == 0);
+    }
+    const counting_new::heap_watch heap;
+    CHECK(read("SEND\n\n") == parse_status::need_more);
+    for (int i = 0; i < 40'000; ++i) CHECK(read("x") == parse_status::need_more);
+    CHECK(heap.allocations() < 12);
+    CHECK(heap.held() < 4 * 40'000);
+}
+
 TEST_CASE("reset forgets the stream and the version, and keeps limits and strictness") {
     stomp::limits bounds;
     bounds.max_body = 3;

@@ -106,6 +106,26 @@ TEST_CASE("CL-08: without auto_receipt only the receipt of DISCONNECT ends the s
     CHECK(s.session.receipt("late") == errc::not_connected);
 }
 
+TEST_CASE("CL-08: no message after DISCONNECT, or after the end, also where that has not been polled yet") {
+    lone_server s;
+    s.open();
+    s.feed("SUBSCRIBE\nid:1\ndestination:/q\n\n^@");
+    const bool leaves = GENERATE(true, false);
+    if (leaves) {
+        CHECK(s.session.receive(sim::wire("DISCONNECT\nreceipt:bye\n\n^@"), s.now) == errc::ok);
+        CHECK(s.session.message(s.subscription, hello, 1) == errc::ok);  // it has not been read
+        REQUIRE(s.session.poll_event());
+    } else {
+        s.session.transport_closed(s.now);
+    }
+    CHECK(s.session.state() == stomp::server_state::connected);
+    CHECK(s.session.message(s.subscription, hello, 2) == errc::not_connected);
+    CHECK(s.session.message(s.subscription, stomp::shared_message(hello), 3) == errc::not_connected);
+    const auto e = s.session.poll_event();
+    REQUIRE(e);
+    CHECK(e->kind == stomp::server_event::closed);
+}
+
 TEST_CASE("CL-08: without auto_receipt an unanswered DISCONNECT ends after the linger time") {
     lone_server s({.auto_receipt = false, .linger = 500ms});
     s.open();
