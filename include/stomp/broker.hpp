@@ -237,6 +237,8 @@ public:
         const peer* p = find(id);
         return p == nullptr ? 0 : p->session.output_frame(chunks);
     }
+    /// Also moves what waits for the connection into its output. If bad_alloc passes through here, the octets are taken all
+    /// the same, and the connection may have ended: go on with poll_event().
     void consume_output(connection_id id, std::size_t n, time_point now) {
         tell(now);
         peer* p = find(id);
